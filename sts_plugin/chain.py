@@ -1,0 +1,348 @@
+"""The profile graph, followed from the profile that was asked for to its source.
+
+    Profiles + name + environment -> Chain
+
+Owns botocore's rules of who is whose source, loops included, and the rule that a
+``credential_process`` which is sts-plugin itself is followed here and never run:
+that would be a process which starts a process for the same question. Runs nothing,
+reads no file, needs no network.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sts_plugin.errors import ConfigurationError, NothingHere
+from sts_plugin.keys import digest
+from sts_plugin.model import Origin, SourceHop
+from sts_plugin.profiles import OWN_PREFIX, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sts_plugin.model import Setting, SourceKind
+    from sts_plugin.profiles import Profiles
+
+__all__ = ["Chain", "follow"]
+
+CREDENTIAL_SOURCES: Mapping[str, SourceKind] = {
+    "Environment": "environment",
+    "EcsContainer": "container",
+    "Ec2InstanceMetadata": "instance",
+}
+"""The values of ``credential_source``; botocore matches them case-sensitively."""
+
+KEY_ID, SECRET = "aws_access_key_id", "aws_secret_access_key"
+TOKENS = ("aws_security_token", "aws_session_token")  # botocore reads them so
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A source and the role profiles behind it, in the order of the calls.
+
+    ``selected`` is the profile whose region counts; None when the environment
+    speaks alone.
+    """
+
+    source: SourceHop
+    roles: tuple[Profile, ...]
+    selected: Profile | None
+
+
+def follow(
+    profiles: Profiles, name: str, environ: Mapping[str, str], *, explicit: bool
+) -> Chain:
+    """Follow a profile to its source.
+
+    ``explicit`` says that a person named the profile in so many words; otherwise
+    access keys in the environment come first, as in botocore. Raises
+    ConfigurationError for everything that is missing, contradictory or a loop.
+    """
+    if not explicit and environ.get("AWS_ACCESS_KEY_ID"):
+        selected = profiles.profiles.get(name)
+        return Chain(_environment(name, environ), (), selected)
+    if name == "default" and not explicit and name not in profiles:
+        # A machine without files may still have an instance or container role.
+        current = Profile(name, Origin(profiles.config_path))
+    else:
+        current = profiles[name]
+    selected = current
+    roles: list[Profile] = []
+    visited = [name]
+    begins = True  # botocore looks past static keys only where a chain begins
+    while True:
+        if _is_role(current) and (begins or not _has_static(current)):
+            roles.insert(0, current)
+            source = _next_profile(profiles, current, visited)
+            if source is None:
+                kind = CREDENTIAL_SOURCES[_value(current, "credential_source")]
+                hop = _named_source(kind, current, environ)
+                return Chain(hop, tuple(roles), selected)
+            # A profile may name itself when static keys stand beside its role.
+            begins = False
+            if source is current:
+                break
+            current = source
+        elif (target := _own_target(current)) is not None:
+            current = _alias(profiles, current, target, visited)
+            begins = True
+            selected = selected if roles else current
+        else:
+            break
+    hop = _profile_source(current, environ, explicit=explicit, top=not roles)
+    return Chain(hop, tuple(roles), selected)
+
+
+def _value(profile: Profile, key: str) -> str:
+    setting = profile.get(key)
+    return setting.value if setting else ""
+
+
+def _is_role(profile: Profile) -> bool:
+    role = profile.get("role_arn")
+    if role is None:
+        return False
+    return role.key.startswith(OWN_PREFIX) or not profile.plain(
+        "web_identity_token_file"
+    )
+
+
+def _has_static(profile: Profile) -> bool:
+    return bool(profile.plain(KEY_ID) or profile.plain(SECRET))
+
+
+def _next_profile(
+    profiles: Profiles, profile: Profile, visited: list[str]
+) -> Profile | None:
+    """Return the source profile of a role, or None for a ``credential_source``."""
+    named, special = profile.get("source_profile"), profile.get("credential_source")
+    if named and special:
+        raise ConfigurationError(
+            f'profile "{profile.name}" has both source_profile ({named.origin}) and'
+            f" credential_source ({special.origin})",
+            hint="keep the one that the role is to be assumed from",
+        )
+    if special:
+        if special.value not in CREDENTIAL_SOURCES:
+            raise ConfigurationError(
+                f"{special.origin}: {special.key} = {special.value} of profile"
+                f' "{profile.name}" is not known',
+                hint=f"use one of {', '.join(CREDENTIAL_SOURCES)}, spelled so",
+            )
+        return None
+    if named is None:
+        role = profile.get("role_arn")
+        raise ConfigurationError(
+            f'{role.origin if role else profile.origin}: profile "{profile.name}" has'
+            " a role_arn and nothing to assume it from",
+            hint="add source_profile or credential_source",
+        )
+    if named.value not in profiles:
+        raise ConfigurationError(
+            f'{named.origin}: {named.key} = {named.value} of profile "{profile.name}"'
+            " does not exist",
+            hint=f"add the profile, or correct {named.key}",
+        )
+    source = profiles[named.value]
+    itself = source is profile and _has_static(source)
+    if named.value in visited and not itself:
+        raise _loop(named, profile, visited)
+    visited.append(named.value)
+    return source
+
+
+def _loop(setting: Setting, profile: Profile, visited: Sequence[str]) -> Exception:
+    way = " -> ".join([*visited, setting.value])
+    return ConfigurationError(
+        f'{setting.origin}: {setting.key} of profile "{profile.name}" closes a loop:'
+        f" {way}",
+        hint="one profile of the loop must have credentials of its own",
+    )
+
+
+# --- A credential_process that is sts-plugin ---------------------------------
+
+
+def _own_target(profile: Profile) -> Setting | None:
+    """Return the setting by which a profile sends us to ourselves, or None.
+
+    Only where the process is what the profile's credentials would come from.
+    """
+    process = profile.plain("credential_process")
+    if process is None or _kind(profile) != "process":
+        return None
+    return process if _is_ours(_words(process)) else None
+
+
+def _words(process: Setting) -> list[str]:
+    try:
+        return shlex.split(process.value)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{process.origin}: credential_process cannot be split into words: {error}",
+            hint="close every quotation",
+        ) from None
+
+
+def _is_ours(words: Sequence[str]) -> bool:
+    if "credential-process" not in words:
+        return False
+    program = os.path.basename(words[0]).removesuffix(".exe")  # noqa: PTH119
+    module = ("-m", "sts_plugin") in itertools.pairwise(words)
+    return program == "sts-plugin" or module
+
+
+def _alias(
+    profiles: Profiles, profile: Profile, process: Setting, visited: list[str]
+) -> Profile:
+    words = _words(process)
+    pairs = itertools.pairwise(words)
+    named = [word.partition("=")[2] for word in words if word.startswith("--profile=")]
+    named += [value for option, value in pairs if option == "--profile"]
+    if not named:
+        raise ConfigurationError(
+            f'{process.origin}: credential_process of profile "{profile.name}" runs'
+            " sts-plugin without saying for which profile",
+            hint=f"add --profile {profile.name}",
+        )
+    target = named[-1]
+    if target == profile.name:
+        raise ConfigurationError(
+            f'{process.origin}: credential_process of profile "{profile.name}" runs'
+            " sts-plugin for the same profile, which has no role or keys of its own",
+            hint=f"add {OWN_PREFIX}role_arn and {OWN_PREFIX}source_profile, which the"
+            " SDKs pass over, or name another profile",
+        )
+    if target in visited:
+        raise _loop(process, profile, visited)
+    if target not in profiles:
+        raise ConfigurationError(
+            f'{process.origin}: credential_process of profile "{profile.name}" names'
+            f' profile "{target}", which does not exist',
+            hint="add the profile, or correct the command",
+        )
+    visited.append(target)
+    return profiles[target]
+
+
+# --- Sources -----------------------------------------------------------------
+
+
+def _kind(profile: Profile) -> SourceKind | None:
+    """Return what a profile without a role gets its credentials from.
+
+    The order is that of botocore's ProfileProviderBuilder.
+    """
+    plain = profile.plain
+    token_file = plain("web_identity_token_file")
+    order: tuple[tuple[SourceKind, object], ...] = (
+        ("web-identity", token_file and token_file.value),
+        ("sso", plain("sso_account_id") or plain("sso_role_name")),
+        ("static", KEY_ID in profile.credentials),
+        ("login", plain("login_session")),
+        ("process", plain("credential_process")),
+        ("static", KEY_ID in profile.config),
+    )
+    return next((kind for kind, found in order if found), None)
+
+
+def _profile_source(
+    profile: Profile, environ: Mapping[str, str], *, explicit: bool, top: bool
+) -> SourceHop:
+    web = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+    if top and not explicit and all(environ.get(name) for name in web):
+        identity = digest("web-identity", [environ[name] for name in web])
+        return SourceHop(
+            "web-identity", profile.name, identity, identity, explicit=False
+        )
+    kind = _kind(profile)
+    if kind == "static":
+        return _static(profile)
+    if kind is None:
+        if not top:
+            raise ConfigurationError(
+                f'profile "{profile.name}" ({profile.origin}) is the source of a role'
+                " and has no credentials",
+                hint=f"add {KEY_ID} and {SECRET}, or an sso_, login or"
+                " credential_process key",
+            )
+        return _named_source("ambient", profile, environ)
+    if kind == "web-identity" and not profile.plain("role_arn"):
+        raise ConfigurationError(
+            f'profile "{profile.name}" ({profile.origin}) has a'
+            " web_identity_token_file and no role_arn",
+            hint="add the role_arn that the token is for",
+        )
+    settings = {key: item.value for key, item in profile.settings().items()}
+    identity = digest(kind, profile.name, settings)
+    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
+
+
+def _static(profile: Profile) -> SourceHop:
+    # botocore never joins a key id in one file with a secret in the other.
+    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
+    key_id, secret = in_file[KEY_ID], in_file.get(SECRET)
+    if not key_id.value or secret is None or not secret.value:
+        missing = SECRET if key_id.value else KEY_ID
+        raise ConfigurationError(
+            f'{key_id.origin}: profile "{profile.name}" has no {missing} beside its'
+            " other half in the same file",
+            hint=f"add {missing}, or remove both",
+        )
+    temporary = any(token in in_file for token in TOKENS)
+    return SourceHop(
+        "static",
+        profile.name,
+        key_id.value,
+        digest("keys", key_id.value),
+        long_term=not temporary,
+        origin=key_id.origin,
+    )
+
+
+def _environment(profile: str, environ: Mapping[str, str]) -> SourceHop:
+    key_id = environ.get("AWS_ACCESS_KEY_ID", "")
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        if not environ.get(variable):
+            raise ConfigurationError(
+                f"{variable} is not set, and credentials are to come from the"
+                " environment",
+                hint="export it, or choose another source",
+            )
+    temporary = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
+    return SourceHop(
+        "environment",
+        profile,
+        key_id,
+        digest("keys", key_id),
+        explicit=False,
+        long_term=not temporary,
+    )
+
+
+def _named_source(
+    kind: SourceKind, profile: Profile, environ: Mapping[str, str]
+) -> SourceHop:
+    if kind == "environment":
+        return _environment(profile.name, environ)
+    if kind == "ambient" and environ.get("AWS_EC2_METADATA_DISABLED") == "true":
+        names = [name for name in environ if name.startswith("AWS_CONTAINER_CRED")]
+        if not names:
+            raise NothingHere(
+                f'profile "{profile.name}" ({profile.origin}) has no credentials',
+                hint=f"add {KEY_ID} and {SECRET}, or a role_arn",
+            )
+    where = [
+        environ.get(name)
+        for name in (
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        )
+    ]
+    identity = digest(kind, where)
+    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)

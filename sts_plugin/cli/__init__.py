@@ -1,0 +1,96 @@
+"""The command line: arguments, tables and exit codes.
+
+One module per group of commands, each with ``add`` (its arguments) and one function
+per command. Holds no logic that another door would need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from sts_plugin import __version__
+from sts_plugin.cli import credentials, inspect, sandbox, sessions
+from sts_plugin.errors import StsPluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+__all__ = ["build_parser", "run"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of every program that a signal ends (128 + SIGINT)."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="sts-plugin",
+        description="AWS STS credentials for every SDK on this machine.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (credentials, inspect, sessions, sandbox):
+        group.add(commands)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; say on stderr what went wrong.
+
+    0 done, 1 a defect of ours, 2 a wrong command line, 130 Ctrl-C; the others are
+    those of ``errors``. stdout stays empty unless the command succeeded.
+    """
+    try:
+        with _ending_on_signals():
+            options = build_parser().parse_args(arguments)
+            code: int = options.command(options)
+    except StsPluginError as error:
+        _say(error.line)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read stdout has gone; do not fail once more while Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the outermost door
+        # The text of an unforeseen error might hold a secret: its place will do.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        file = os.path.basename(place.filename)  # noqa: PTH119
+        _say(
+            f"a defect of sts-plugin {__version__}: {type(error).__name__} in"
+            f" {file}:{place.lineno} (please report it)"
+        )
+        return 1
+    return code
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"sts-plugin: {line}", file=sys.stderr)  # noqa: T201 - a command line
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack: terminal restored, lock free."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,63 @@
+"""What several commands need: their common arguments, the engine, spans of time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from sts_plugin.engine import Engine, chosen_profile
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sts_plugin.model import Plan
+
+__all__ = ["Command", "Subparsers", "add_json", "add_profile", "make_engine", "plan_of"]
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+    Command = Callable[[argparse.Namespace], int]
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Add ``--profile``."""
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="profile in the AWS config files (default: AWS_PROFILE, else default)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def tell(line: str) -> None:
+    """Say something to whoever is watching: never on stdout."""
+    print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def make_engine() -> Engine:
+    """Return the engine for this process's environment."""
+    return Engine(os.environ, tell=tell)
+
+
+def plan_of(engine: Engine, options: argparse.Namespace) -> Plan:
+    """Return the plan of the profile that the options or the environment name."""
+    profile, explicit = chosen_profile(options.profile, os.environ)
+    return engine.plan(profile, explicit=explicit)
+
+
+def left(until: datetime, now: datetime) -> str:
+    """Return what is left until a moment, for a person: ``11 h 58 min``."""
+    seconds = int((until - now).total_seconds())
+    if seconds <= 0:
+        return "expired"
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

@@ -1,0 +1,181 @@
+"""Commands that look and touch nothing: ``explain`` and ``status``.
+
+Neither prompts, calls AWS or shows a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.cli.common import add_json, add_profile, left, make_engine, plan_of
+from sts_plugin.document import timestamp
+from sts_plugin.model import RoleHop, SessionHop, SourceHop
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from sts_plugin.cli.common import Subparsers
+    from sts_plugin.engine import Engine
+    from sts_plugin.model import Hop, Plan
+
+__all__ = ["add", "explain", "status"]
+
+
+def add(commands: Subparsers) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser(
+        "explain", help="show how a profile gets its credentials, and why"
+    )
+    add_profile(parser)
+    add_json(parser)
+    parser.set_defaults(command=explain)
+    parser = commands.add_parser("status", help="show what is cached, and until when")
+    add_json(parser)
+    parser.set_defaults(command=status)
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print the plan: each hop, where it is written, and until when it is cached."""
+    engine = make_engine()
+    facts = _facts(engine, plan_of(engine, options))
+    text = json.dumps(facts, indent=2) if options.json else "\n".join(_tree(facts))
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print every cached session and role, the one that ends first first."""
+    engine = make_engine()
+    now = datetime.now(UTC)
+    entries = sorted(engine.store.entries(), key=lambda entry: entry.life.expires)
+    live = [entry for entry in entries if entry.life.expires > now]
+    rows = [{**entry.label, "expires": timestamp(entry.life.expires)} for entry in live]
+    if options.json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return 0
+    if not rows:
+        sys.stdout.write(f"nothing is cached in {engine.store.path}\n")
+        return 0
+    cells: list[tuple[str, ...]] = [("KIND", "WHAT", "PROFILE", "FROM KEY", "LEFT")]
+    for entry in live:
+        label = entry.label
+        names = [label.get(name, "") for name in ("kind", "subject", "profile")]
+        cells.append((*names, label.get("caller", ""), left(entry.life.expires, now)))
+    sys.stdout.write("\n".join(_columns(cells)) + "\n")
+    return 0
+
+
+def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain JSON values."""
+    now = datetime.now(UTC)
+    hops = []
+    for hop in plan.hops:
+        fact = _hop(hop)
+        if not isinstance(hop, SourceHop):
+            entry = engine.store.read(hop.key)
+            alive = entry is not None and entry.life.expires > now
+            fact["cached_until"] = (
+                timestamp(entry.life.expires) if entry and alive else None
+            )
+        hops.append(fact)
+    endpoint, codes = plan.endpoint, plan.codes
+    chosen = codes.process or codes.totp_file
+    return {
+        "profile": plan.profile,
+        "hops": hops,
+        "region": {"value": endpoint.region, "from": endpoint.region_from},
+        "endpoint_url": {"value": endpoint.url, "from": endpoint.url_from},
+        "mfa_codes": (
+            {"value": chosen.key, "from": str(chosen.origin)}
+            if chosen
+            else {"value": "terminal", "from": ""}
+        )
+        if plan.device
+        else None,
+        "notes": list(plan.notes),
+        "cache": str(engine.store.path),
+    }
+
+
+def _hop(hop: Hop) -> dict[str, Any]:
+    match hop:
+        case SourceHop():
+            keys = hop.kind in {"static", "environment"}
+            return {
+                "hop": "source",
+                "kind": hop.kind,
+                "profile": hop.profile,
+                "access_key_id": hop.identity if keys else None,
+                "from": str(hop.origin or "environment"),
+            }
+        case SessionHop():
+            return {
+                "hop": "session",
+                "call": "GetSessionToken",
+                "profile": hop.profile,
+                "mfa_serial": hop.mfa_serial,
+                "duration_seconds": hop.duration_seconds,
+                "from": str(hop.origin),
+            }
+        case RoleHop():
+            return {
+                "hop": "role",
+                "call": "AssumeRole",
+                "profile": hop.profile,
+                "role_arn": hop.role_arn,
+                "duration_seconds": hop.duration_seconds,
+                "mfa_serial": hop.mfa_serial,
+                "from": str(hop.origin),
+                "settings": {
+                    setting.key: {
+                        "value": setting.value,
+                        "from": str(setting.origin),
+                    }
+                    for setting in hop.settings
+                },
+            }
+
+
+def _tree(facts: dict[str, Any]) -> Iterator[str]:
+    yield facts["profile"]
+    rows = []
+    for number, hop in enumerate(facts["hops"], start=1):
+        until = hop.get("cached_until")
+        cached = "" if hop["hop"] == "source" else "not cached"
+        cached = f"cached until {until}" if until else cached
+        rows.append((f"{number:2}", hop["hop"], _what(hop), hop["from"], cached))
+    yield from _columns(rows)
+    for hop in facts["hops"]:
+        for key, setting in hop.get("settings", {}).items():
+            shown = f"{key} = {setting['value']}"
+            yield f"    {hop['profile']}: {shown}  ({setting['from']})"
+    for name in ("region", "endpoint_url", "mfa_codes"):
+        fact = facts[name]
+        if fact and fact["value"]:
+            source = f"  ({fact['from']})" if fact["from"] else ""
+            yield f"  {name.replace('_', ' ')}: {fact['value']}{source}"
+    for note in facts["notes"]:
+        yield f"  note: {note}"
+
+
+def _what(hop: dict[str, Any]) -> str:
+    match hop["hop"]:
+        case "source" if hop["access_key_id"]:
+            return f"{hop['kind']} keys {hop['access_key_id']} of [{hop['profile']}]"
+        case "source":
+            return f"{hop['kind']} credentials of [{hop['profile']}]"
+        case "session":
+            return f"GetSessionToken, MFA {hop['mfa_serial']}"
+    mfa = f", MFA {hop['mfa_serial']}" if hop["mfa_serial"] else ""
+    return f"AssumeRole {hop['role_arn']}{mfa}"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,119 @@
+"""The command ``sandbox``: the main job on a machine without an AWS account.
+
+Without a command it gives a short tour; with one, it runs it in an environment that
+leads every AWS SDK to the sandbox. Everything it makes is gone when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sts_plugin.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from sts_plugin.cli.common import Subparsers
+
+__all__ = ["add", "sandbox"]
+
+FOLDER_VARIABLE = "STS_PLUGIN_SANDBOX"
+"""Set inside a sandbox: its folder."""
+
+NOT_FOUND = 127
+"""Exit code of a shell for a command that does not exist."""
+
+
+def add(commands: Subparsers) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser(
+        "sandbox",
+        help="try it all against a strict local STS, without an AWS account",
+        usage="sts-plugin sandbox [-h] [--yes | --code] [-- COMMAND ...]",
+        description="A strict STS on this machine and a small organisation to go"
+        " with it. Without COMMAND: a short tour.",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--yes", action="store_true", help="supply the MFA codes, so that nobody types"
+    )
+    how.add_argument(
+        "--code",
+        action="store_true",
+        help="inside a sandbox: print what the MFA device shows now",
+    )
+    parser.add_argument("program", nargs="*", metavar="COMMAND", help="what to run")
+    parser.set_defaults(command=sandbox)
+
+
+def sandbox(options: argparse.Namespace) -> int:
+    """Give the tour, run a command, or print the device's code."""
+    if options.code:
+        return _print_code()
+    # The engine never imports the sandbox, nor does any other command.
+    from sts_plugin.sandbox import Sandbox, tour  # noqa: PLC0415
+
+    asked = not options.yes and (bool(options.program) or _has_terminal())
+    with (
+        tempfile.TemporaryDirectory(prefix="sts-plugin-sandbox-") as folder,
+        Sandbox(Path(folder), command=_ourselves(), totp_file=not asked) as running,
+    ):
+        if options.program:
+            return _run(options.program, running.environ(), codes=asked)
+        return tour.give(running, [sys.executable, "-m", "sts_plugin"], asked=asked)
+
+
+def _print_code() -> int:
+    import pyotp  # noqa: PLC0415 - only where it is asked
+
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        raise ConfigurationError(
+            "there is no sandbox around this command",
+            hint="start one with: sts-plugin sandbox -- $SHELL",
+        )
+    seed = (Path(folder) / "alice.totp").read_text(encoding="ascii").strip()
+    sys.stdout.write(pyotp.TOTP(seed).now() + "\n")
+    return 0
+
+
+def _ourselves() -> str:
+    """Return a command line for this very program, wherever it is called from."""
+    script = Path(sys.executable).with_name("sts-plugin")
+    return f'"{script}"' if script.exists() else f'"{sys.executable}" -m sts_plugin'
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except (AttributeError, OSError):
+        return False
+    return sys.stdout.isatty()
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], *, codes: bool) -> int:
+    if codes:
+        sys.stderr.write(
+            "sts-plugin: in the sandbox; alice's MFA device shows its code with:"
+            " sts-plugin sandbox --code\n"
+        )
+    # Ctrl-C is for the command; a handler (unlike "ignore") is not inherited by it.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    path = os.pathsep.join([str(Path(sys.executable).parent), environ["PATH"]])
+    try:
+        code = subprocess.run(  # noqa: S603 - running it is what was asked for
+            list(command), env={**environ, "PATH": path}, check=False
+        ).returncode
+    except OSError as error:
+        sys.stderr.write(f"sts-plugin: {command[0]}: {error.strerror}\n")
+        return NOT_FOUND
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,92 @@
+"""Which STS a profile's calls go to: region and URL, by botocore's rules.
+
+    Profiles + environment -> Endpoint
+
+botocore takes the region of the profile that was asked for, for every hop of its
+chain; a region beside a source profile counts for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_plugin.errors import ConfigurationError
+from sts_plugin.model import Endpoint
+from sts_plugin.profiles import parse_nested
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sts_plugin.profiles import Profile, Profiles
+
+__all__ = ["find_endpoint"]
+
+Found = tuple[str, str]
+"""A value and where it was found."""
+
+
+def find_endpoint(
+    profiles: Profiles,
+    profile: Profile | None,
+    environ: Mapping[str, str],
+    *,
+    region: str | None = None,
+) -> Endpoint:
+    """Return the endpoint of a profile; ``region`` overrides what is configured.
+
+    Order of the URL: ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL``, the ``sts``
+    block of the profile's ``services`` section, the profile's ``endpoint_url``
+    (AWS SDKs and Tools Reference Guide, "Service-specific endpoints"). Raises
+    ConfigurationError for a ``services`` section that does not exist.
+    """
+
+    def look(variable: str, key: str) -> Found:
+        return next(_lookup(environ, variable, profile, key), ("", ""))
+
+    found = (region, "the caller") if region else look("AWS_DEFAULT_REGION", "region")
+    mode, _ = look("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints")
+    ignored, _ = look(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"
+    )
+    url = ("", "")
+    if ignored.lower() != "true":
+        url = next(_urls(profiles, profile, environ), url)
+    return Endpoint(
+        region=found[0] or None,
+        url=url[0] or None,
+        legacy=mode.lower() == "legacy",
+        profile=profile.name if profile and profile.name in profiles else None,
+        region_from=found[1],
+        url_from=url[1],
+    )
+
+
+def _urls(
+    profiles: Profiles, profile: Profile | None, environ: Mapping[str, str]
+) -> Iterator[Found]:
+    for variable in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
+        if value := environ.get(variable):
+            yield value, variable
+    chosen = profile.plain("services") if profile else None
+    if profile and chosen:
+        section = profiles.services.get(chosen.value)
+        if section is None:
+            raise ConfigurationError(
+                f"{chosen.origin}: services = {chosen.value} of profile"
+                f' "{profile.name}" names a section that does not exist',
+                hint=f"add [services {chosen.value}] to {profiles.config_path}",
+            )
+        block = section.get("sts")
+        if block and (value := parse_nested(block).get("endpoint_url")):
+            yield value, str(block.origin)
+    if profile and (setting := profile.plain("endpoint_url")) and setting.value:
+        yield setting.value, str(setting.origin)
+
+
+def _lookup(
+    environ: Mapping[str, str], variable: str, profile: Profile | None, key: str
+) -> Iterator[Found]:
+    if value := environ.get(variable):
+        yield value, variable
+    if profile and (setting := profile.plain(key)) and setting.value:
+        yield setting.value, str(setting.origin)

@@ -1,0 +1,123 @@
+"""The one place where the rooms are put together, for every door alike.
+
+A door makes an Engine, asks it for a plan or for credentials, and shows the answer
+in its own way.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.errors import CacheUnusable
+from sts_plugin.memory import MemoryStore
+from sts_plugin.mfa import choose_source
+from sts_plugin.plan import make_plan
+from sts_plugin.profiles import load_profiles
+from sts_plugin.resolve import Resolver
+from sts_plugin.settings import Settings
+from sts_plugin.sources import load_source
+from sts_plugin.store import DiskStore
+from sts_plugin.sts import Sts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.store import Store
+
+__all__ = ["Engine", "cache_folder", "chosen_profile"]
+
+
+def chosen_profile(named: str | None, environ: Mapping[str, str]) -> tuple[str, bool]:
+    """Return (profile, whether a person named it in so many words).
+
+    botocore asks ``AWS_DEFAULT_PROFILE`` before ``AWS_PROFILE``, and takes an empty
+    one for a profile without a name.
+    """
+    if named is not None:
+        return named, True
+    for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):
+        if variable in environ:
+            return environ[variable], False
+    return "default", False
+
+
+def cache_folder(settings: Settings) -> Path:
+    """Return the folder of the cache, which need not exist."""
+    if settings.cache_dir:
+        return Path(settings.cache_dir)
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is asked
+
+    return user_cache_path("sts-plugin", appauthor=False)
+
+
+class Engine:
+    """Plans and credentials for the profiles of one environment.
+
+    ``tell`` takes a line for whoever is watching. ``session`` is for plugins: see
+    ``sts.Sts``. The two AWS files are read anew for each question, so that an edit
+    counts at once.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        tell: Callable[[str], None],
+        session: Callable[[str | None], Any] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._environ = environ
+        self._settings = Settings.from_environ(environ)
+        self._tell = tell
+        self._session = session
+        self._now = now
+        self._memory = MemoryStore()
+        self.store = DiskStore(cache_folder(self._settings))
+
+    def plan(
+        self, profile: str, *, explicit: bool = True, region: str | None = None
+    ) -> Plan:
+        """Return the plan of a profile; raise ConfigurationError."""
+        return make_plan(
+            load_profiles(self._environ),
+            profile,
+            self._environ,
+            explicit=explicit,
+            region=region,
+        )
+
+    def credentials(self, plan: Plan) -> Credentials:
+        """Return credentials for a plan, from the cache or from AWS.
+
+        Raises any StsPluginError but CacheUnusable.
+        """
+        resolver = Resolver(
+            plan,
+            store=self._usable_store(),
+            sts=self.sts(plan),
+            codes=choose_source(
+                plan.codes, prompt_seconds=self._settings.prompt_seconds
+            ),
+            source=lambda: load_source(
+                plan.source, load_profiles(self._environ), self._environ
+            ),
+            tell=self._tell,
+            now=self._now,
+        )
+        return resolver.resolve()
+
+    def sts(self, plan: Plan) -> Sts:
+        """Return the STS that a plan's calls go to."""
+        return Sts(plan.endpoint, session=self._session, now=self._now)
+
+    def _usable_store(self) -> Store:
+        try:
+            self.store.prepare()
+        except CacheUnusable as error:
+            self._tell(f"going on without the cache: {error.line}")
+            return self._memory
+        return self.store

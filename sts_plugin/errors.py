@@ -1,0 +1,134 @@
+"""Every error this package raises, as one tree.
+
+::
+
+    StsPluginError                      exit code
+    ├── NothingHere                      3   no credentials here: a caller may go on
+    ├── ConfigurationError               3   a file, key, variable or argument is wrong
+    ├── HumanNeeded                      4   a person must act
+    │   ├── CannotAsk                        nobody can be asked from here
+    │   └── NoAnswer                         somebody was asked and did not answer
+    ├── Refused                          5   AWS answered no
+    │   ├── CodeRefused                      ... to the MFA code: another may pass
+    │   └── CallerRejected                   ... to the credentials that signed the call
+    ├── Unreachable                      6   no usable answer from AWS
+    ├── Busy                             7   another process held the lock too long
+    └── CacheUnusable                    -   never fatal: the run goes on without
+
+Exit code 2 is a wrong command line, 130 is Ctrl-C, 1 is a defect of ours.
+
+A message is one line and says what is wrong and where; ``hint`` says how to mend
+it. No error carries a credential, an MFA code, a request or a response.
+
+Any module may import this one; it imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "Busy",
+    "CacheUnusable",
+    "CallerRejected",
+    "CannotAsk",
+    "CodeRefused",
+    "ConfigurationError",
+    "HumanNeeded",
+    "NoAnswer",
+    "NothingHere",
+    "Refused",
+    "StsPluginError",
+    "Unreachable",
+]
+
+
+class StsPluginError(Exception):
+    """The root of the tree.
+
+    ``message`` and ``hint`` are each folded to a single line, because a
+    ``credential_process`` has one line to explain itself in.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = " ".join(message.split())
+        self.hint = " ".join(hint.split())
+        super().__init__(self.message)
+
+    @property
+    def line(self) -> str:
+        """Message and hint as the one line that a person reads."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class NothingHere(StsPluginError):
+    """There are no credentials to be had here; whoever asked may look elsewhere."""
+
+    exit_code = 3
+
+
+class ConfigurationError(StsPluginError):
+    """A configuration file, an environment variable or an argument is wrong."""
+
+    exit_code = 3
+
+
+class HumanNeeded(StsPluginError):
+    """Nothing is wrong, but a person has to act before this can work."""
+
+    exit_code = 4
+
+
+class CannotAsk(HumanNeeded):
+    """An MFA code is needed and there is no way to ask anybody from here."""
+
+
+class NoAnswer(HumanNeeded):
+    """A person was asked for an MFA code and did not give one in time."""
+
+
+class Refused(StsPluginError):
+    """AWS understood the call and refused it.
+
+    ``code`` is the error code of STS, such as ``AccessDenied``.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, code: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class CodeRefused(Refused):
+    """AWS refused the MFA code; the next code of the device may be accepted."""
+
+
+class CallerRejected(Refused):
+    """AWS rejected the credentials that signed the call: expired, revoked, unknown."""
+
+
+class Unreachable(StsPluginError):
+    """AWS gave no usable answer.
+
+    ``sent`` tells whether the request may have reached AWS: if so, an MFA code in
+    it must be treated as spent.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, sent: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
+
+
+class Busy(StsPluginError):
+    """Another process held the lock for longer than this one may wait."""
+
+    exit_code = 7
+
+
+class CacheUnusable(StsPluginError):
+    """The cache cannot be used. Never fatal: the run goes on without it."""

@@ -1,0 +1,273 @@
+"""The values that travel through the package.
+
+All are frozen; none holds a clock, a path to the cache or a client.
+
+``Secret`` and ``Credentials`` are masked in every representation, so that no log,
+traceback, pickle or ``asdict`` can carry a secret out by accident.
+
+Any module may import this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
+
+from sts_plugin import settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "CodeSettings",
+    "Credentials",
+    "Endpoint",
+    "Hop",
+    "Life",
+    "Origin",
+    "Plan",
+    "RoleHop",
+    "Secret",
+    "SessionHop",
+    "Setting",
+    "SourceHop",
+    "SourceKind",
+]
+
+SourceKind = Literal[
+    "static",
+    "environment",
+    "web-identity",
+    "sso",
+    "login",
+    "process",
+    "container",
+    "instance",
+    "ambient",
+]
+
+
+class Secret:
+    """A string that shows itself only when ``reveal`` is called."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+
+    def reveal(self) -> str:
+        """Return the secret itself: for a request, the document or the cache."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        """Two secrets are equal when what they hide is."""
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        """Hash what is hidden."""
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        """Show that there is something, and nothing of it."""
+        return "<secret>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied into anything that outlives us."""
+        raise TypeError("a Secret cannot be pickled")
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Secret:
+        """Stay as it is: it is frozen."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """From when until when credentials are valid: aware UTC datetimes."""
+
+    issued: datetime
+    expires: datetime
+
+    @property
+    def renew(self) -> datetime:
+        """When a new set should be fetched.
+
+        Normally 15 minutes before the end, because an SDK that is handed less
+        asks again for every request; but a short-lived set is used for at least
+        15 minutes or three quarters of its life, whichever is less.
+        """
+        total = (self.expires - self.issued).total_seconds()
+        wanted = settings.RENEW_BEFORE_SECONDS
+        margin = max(min(wanted, total - wanted), total / 4)
+        return self.expires - timedelta(seconds=margin)
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether these credentials may be handed out as they are."""
+        return self.issued <= now + _CLOCK_STEP and now < self.renew
+
+    def usable(self, now: datetime) -> bool:
+        """Whether these credentials will still be accepted for our own next call.
+
+        Sets that live for a few seconds only (a test bench makes such) are usable
+        for three quarters of their life.
+        """
+        total = (self.expires - self.issued).total_seconds()
+        least = timedelta(seconds=min(settings.USABLE_SECONDS, total / 4))
+        return self.issued <= now + _CLOCK_STEP and now < self.expires - least
+
+
+_CLOCK_STEP: Final = timedelta(minutes=5)
+"""Issued further in the future than this: the clock was stepped back since, and the
+expiry on paper says nothing. STS itself tolerates 5 minutes of skew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What signs a request.
+
+    ``expiration`` is an aware UTC datetime, or None for long-term keys.
+    ``account_id`` is 12 digits where it is known.
+    """
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None = None
+    expiration: datetime | None = None
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written: a file and, if known, its line (from 1)."""
+
+    path: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """As editors and compilers write it."""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a profile, as it is spelled in its file."""
+
+    key: str
+    value: str = field(repr=False)  # it may be a secret access key
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which STS is asked.
+
+    ``region`` None means the global endpoint, signed for us-east-1. ``url`` is
+    set only where one was configured. ``legacy`` is the old meaning of
+    ``sts_regional_endpoints``. ``profile`` is the one whose other network settings
+    (proxies, FIPS, certificates ...) botocore is to use. The ``_from`` fields say
+    where region and URL were found.
+    """
+
+    region: str | None = None
+    url: str | None = None
+    legacy: bool = False
+    profile: str | None = None
+    region_from: str = field(default="", compare=False)
+    url_from: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSettings:
+    """Where MFA codes come from, as the profiles say it; at most one is set."""
+
+    process: Setting | None = None
+    totp_file: Setting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHop:
+    """The credentials that a chain starts from.
+
+    ``identity`` names what can be told of them without a secret (an access key
+    id, or a digest of the settings they come from). ``explicit`` is False when
+    the environment may speak for the profile, as in botocore.
+    """
+
+    kind: SourceKind
+    profile: str
+    identity: str
+    key: str
+    explicit: bool = True
+    long_term: bool = False
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHop:
+    """GetSessionToken with an MFA code: one for everything behind a device."""
+
+    profile: str
+    mfa_serial: str
+    duration_seconds: int
+    key: str
+    origin: Origin
+
+    @property
+    def lock(self) -> str:
+        """Name of the lock: the device, since it shows one code at a time."""
+        return self.mfa_serial
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHop:
+    """AssumeRole.
+
+    ``mfa_serial`` is set only where this very call carries a code.
+    ``duration_seconds`` is what is asked of STS (None: its default), after any
+    clamp. ``settings`` are the keys of the profile that it came from.
+    """
+
+    profile: str
+    role_arn: str
+    key: str
+    origin: Origin
+    role_session_name: str | None = None
+    external_id: str | None = None
+    duration_seconds: int | None = None
+    mfa_serial: str | None = None
+    settings: tuple[Setting, ...] = ()
+
+    @property
+    def lock(self) -> str:
+        """Name of the lock: the device where a code is needed, else the role."""
+        return self.mfa_serial or self.key
+
+
+Hop = SourceHop | SessionHop | RoleHop
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a profile gets its credentials: the hops in the order of the calls.
+
+    The first hop is the source; the last one's answer is what is handed out.
+    ``notes`` tell a person what they might not expect.
+    """
+
+    profile: str
+    source: SourceHop
+    calls: tuple[SessionHop | RoleHop, ...] = ()
+    endpoint: Endpoint = Endpoint()
+    codes: CodeSettings = CodeSettings()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The source and every call after it."""
+        return (self.source, *self.calls)
+
+    @property
+    def device(self) -> str | None:
+        """The MFA device this plan may ask for, or None."""
+        serials = (hop.mfa_serial for hop in self.calls)
+        return next((serial for serial in serials if serial), None)

@@ -1,0 +1,318 @@
+"""The plan: how a profile gets its credentials, worked out before anything is done.
+
+    Chain + settings -> Plan
+
+A plan is a value: it can be printed, compared, hashed and tested without a network.
+Here are decided where MFA happens (``place_mfa``, one pure function), what role
+chaining allows, and the key of every answer. A key digests everything that changes
+the answer, the identity of the source included, so that nobody is ever handed
+another identity's credentials. Runs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sts_plugin import settings
+from sts_plugin.chain import follow
+from sts_plugin.endpoint import find_endpoint
+from sts_plugin.errors import ConfigurationError
+from sts_plugin.keys import digest
+from sts_plugin.model import CodeSettings, Plan, RoleHop, SessionHop
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Mapping, Sequence
+
+    from sts_plugin.model import Endpoint, Setting, SourceHop
+    from sts_plugin.profiles import Profile, Profiles
+
+__all__ = ["Placement", "make_plan", "place_mfa"]
+
+MFA_MODES = ("session", "direct")
+ROLE_KEYS = (
+    "role_arn",
+    "source_profile",
+    "credential_source",
+    "role_session_name",
+    "external_id",
+    "duration_seconds",
+    "mfa_serial",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which calls of a chain carry MFA.
+
+    ``session`` is the serial of the GetSessionToken call (None: there is none),
+    ``roles`` those of the role calls.
+    """
+
+    session: str | None
+    roles: tuple[str | None, ...]
+
+
+def place_mfa(
+    serials: Sequence[str | None], *, long_term: bool, mode: str, user: str | None
+) -> Placement:
+    """Decide where MFA happens.
+
+    ``serials`` are the roles' own ``mfa_serial`` in the order of the calls, ``user``
+    that of the profile itself when it has no role. ``mode`` is "session" or
+    "direct". Nothing is inherited: a serial beside a source profile does not make
+    its roles ask, since that would ask people whom botocore does not ask.
+
+    =============  =========  ========  ============================================
+    any serial     source     mode      result
+    =============  =========  ========  ============================================
+    no             any        any       no MFA
+    yes            long-term  session   one session, first serial of the chain; the
+                                        roles carry none
+    yes            long-term  direct    each role carries its own
+    yes            temporary  any       each role carries its own: GetSessionToken
+                                        takes long-term keys only
+    user profile   long-term  session   one session (aws-cli#1985)
+    user profile   otherwise            no MFA, as in botocore
+    =============  =========  ========  ============================================
+    """
+    none = (None,) * len(serials)
+    if not serials:
+        return Placement(user if long_term and mode == "session" else None, ())
+    first = next((serial for serial in serials if serial), None)
+    if first is None:
+        return Placement(None, none)
+    if long_term and mode == "session":
+        return Placement(first, none)
+    return Placement(None, tuple(serials))
+
+
+def make_plan(
+    profiles: Profiles,
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    explicit: bool = True,
+    region: str | None = None,
+) -> Plan:
+    """Make the plan of a profile.
+
+    ``explicit`` as for ``chain.follow``; ``region`` overrides the configured one.
+    Raises ConfigurationError for everything that is wrong on paper: after it, only
+    people, AWS and the network can refuse.
+    """
+    chain = follow(profiles, name, environ, explicit=explicit)
+    notes: list[str] = []
+    endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
+    asked = chain.selected
+    involved = [*reversed(chain.roles)]  # the profile that was asked for comes first
+    if asked and asked not in involved:
+        involved.insert(0, asked)
+    if source := profiles.profiles.get(chain.source.profile):
+        involved.append(source)
+    calls = _calls(chain.source, chain.roles, asked, endpoint, notes)
+    return Plan(
+        profile=name,
+        source=chain.source,
+        calls=calls,
+        endpoint=endpoint,
+        codes=_codes(involved),
+        notes=tuple(notes),
+    )
+
+
+def _calls(
+    source: SourceHop,
+    roles: tuple[Profile, ...],
+    asked: Profile | None,
+    endpoint: Endpoint,
+    notes: list[str],
+) -> tuple[SessionHop | RoleHop, ...]:
+    subjects = roles or ((asked,) if asked else ())
+    serials = [_checked(role, "mfa_serial", settings.MFA_SERIAL) for role in subjects]
+    values = [serial.value if serial else None for serial in serials]
+    if not roles and source.kind == "environment":
+        values = []  # keys in the environment are nobody's profile
+    placement = place_mfa(
+        values if roles else (),
+        long_term=source.long_term,
+        mode=_mode(asked),
+        user=values[0] if values and not roles else None,
+    )
+    calls: list[SessionHop | RoleHop] = []
+    key = source.key
+    if placement.session:
+        setting = next(s for s in serials if s and s.value == placement.session)
+        if len({value for value in values if value}) > 1:
+            notes.append(
+                f"the roles of this chain name different MFA devices; the session"
+                f" uses {placement.session}, that of the first role"
+            )
+        session = _session(setting, subjects, key, endpoint)
+        calls.append(session)
+        key = session.key
+    for role, serial in zip(roles, placement.roles, strict=False):
+        chained = not source.long_term or bool(calls)
+        hop = _role(role, serial, key, endpoint, notes, chained=chained)
+        calls.append(hop)
+        key = hop.key
+    return tuple(calls)
+
+
+def _session(
+    serial: Setting,
+    subjects: Sequence[Profile],
+    key: str,
+    endpoint: Endpoint,
+) -> SessionHop:
+    """Make the session hop.
+
+    Its key leaves out the duration and the region: profiles that differ in these
+    still stand behind one device, and are to share one prompt. Tokens of the global
+    endpoint are not good in every region, so those are kept apart (IAM User Guide,
+    "Manage AWS STS in an AWS Region").
+    """
+    owner = next(role for role in subjects if serial in role.settings().values())
+    duration = settings.SESSION_SECONDS_DEFAULT
+    for profile in subjects:
+        asked = _seconds(profile, "session_duration_seconds", settings.SESSION_SECONDS)
+        duration = asked if asked is not None else duration
+    scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
+    return SessionHop(
+        profile=owner.name,
+        mfa_serial=serial.value,
+        duration_seconds=duration,
+        key=digest("session", key, serial.value, endpoint.url, scope),
+        origin=serial.origin,
+    )
+
+
+def _role(  # noqa: PLR0913 - what a role hop is made of
+    profile: Profile,
+    mfa_serial: str | None,
+    key: str,
+    endpoint: Endpoint,
+    notes: list[str],
+    *,
+    chained: bool,
+) -> RoleHop:
+    arn = _checked(profile, "role_arn", settings.ROLE_ARN)
+    assert arn is not None  # it is what made this profile a role
+    name = profile.get("role_session_name")
+    if name is not None and not name.value:
+        name = None  # botocore takes an empty one for none
+    else:
+        name = _checked(profile, "role_session_name", settings.ROLE_SESSION_NAME)
+    external_id = _checked(profile, "external_id", settings.EXTERNAL_ID)
+    duration = _seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
+    limit = settings.CHAINED_ROLE_SECONDS_MAX
+    if chained and duration is not None and duration > limit:
+        notes.append(
+            f'duration_seconds = {duration} of profile "{profile.name}" becomes'
+            f" {limit}: STS allows one hour for a role that is assumed with temporary"
+            " credentials; it is renewed without asking"
+        )
+        duration = limit
+    used = (profile.get(key) for key in ROLE_KEYS)
+    values = {
+        "role_arn": arn.value,
+        "role_session_name": name.value if name else None,
+        "external_id": external_id.value if external_id else None,
+        "duration_seconds": duration,
+        "mfa_serial": mfa_serial,
+    }
+    where = [endpoint.url, endpoint.region, endpoint.legacy]
+    return RoleHop(
+        profile=profile.name,
+        role_arn=arn.value,
+        key=digest("role", key, values, where),
+        origin=arn.origin,
+        role_session_name=name.value if name else None,
+        external_id=external_id.value if external_id else None,
+        duration_seconds=duration,
+        mfa_serial=mfa_serial,
+        settings=tuple(setting for setting in used if setting),
+    )
+
+
+def _checked(profile: Profile, key: str, pattern: re.Pattern[str]) -> Setting | None:
+    """Return a setting that STS will accept, None if there is none, or raise."""
+    setting = profile.get(key)
+    if setting is None or pattern.fullmatch(setting.value):
+        return setting
+    examples = {
+        "role_arn": "arn:aws:iam::123456789012:role/Name",
+        "mfa_serial": "arn:aws:iam::123456789012:mfa/name",
+    }
+    example = examples.get(key)
+    shown = f"= {setting.value}" if setting.value else "is empty and"
+    raise ConfigurationError(
+        f'{setting.origin}: {setting.key} {shown} of profile "{profile.name}" is not'
+        f" {_article(key)}",
+        hint=f"it looks like {example}" if example else _rule(pattern),
+    )
+
+
+def _article(key: str) -> str:
+    names = {
+        "role_arn": "the ARN of an IAM role",
+        "mfa_serial": "the ARN or serial number of an MFA device",
+        "external_id": "an external id",
+        "role_session_name": "a role session name",
+    }
+    return names[key]
+
+
+def _rule(pattern: re.Pattern[str]) -> str:
+    return f"STS accepts {pattern.pattern}"
+
+
+def _seconds(profile: Profile, key: str, limits: tuple[int, int]) -> int | None:
+    """Return a duration in seconds, None if there is none, or raise.
+
+    botocore drops a value that is not a number without a word; whoever wrote it
+    meant something, so it is an error here.
+    """
+    setting = profile.get(key)
+    if setting is None:
+        return None
+    least, most = limits
+    try:
+        seconds = int(setting.value)
+    except ValueError:
+        seconds = -1
+    if not least <= seconds <= most:
+        raise ConfigurationError(
+            f"{setting.origin}: {setting.key} = {setting.value} of profile"
+            f' "{profile.name}" is not a number of seconds from {least} to {most}',
+            hint="STS accepts no other",
+        )
+    return seconds
+
+
+def _mode(profile: Profile | None) -> str:
+    setting = profile.get("mfa_mode") if profile else None
+    if setting is None:
+        return MFA_MODES[0]
+    if setting.value not in MFA_MODES:
+        raise ConfigurationError(
+            f"{setting.origin}: {setting.key} = {setting.value} is not known",
+            hint=f"use {' or '.join(MFA_MODES)}",
+        )
+    return setting.value
+
+
+def _codes(profiles: Sequence[Profile]) -> CodeSettings:
+    """Return where codes come from: the first profile that says it speaks."""
+    for profile in profiles:
+        process, totp_file = profile.get("mfa_process"), profile.get("totp_file")
+        if process and totp_file:
+            raise ConfigurationError(
+                f'profile "{profile.name}" has both mfa_process ({process.origin}) and'
+                f" {totp_file.key} ({totp_file.origin})",
+                hint="keep the one that MFA codes are to come from",
+            )
+        if process or totp_file:
+            return CodeSettings(process, totp_file)
+    return CodeSettings()

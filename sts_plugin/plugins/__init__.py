@@ -1,0 +1,1 @@
+"""The engine inside other programs, one module per kind of host."""

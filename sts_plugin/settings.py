@@ -1,0 +1,155 @@
+"""Every number this package relies on, and every environment variable it reads.
+
+Each number has its unit in its name and its reason beside it. Limits of STS are
+those of botocore's own service model (``sts/2011-06-15/service-2``); a test holds
+the two together. Reads the environment it is given and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sts_plugin.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ATTEMPTS_WITHOUT_CODE",
+    "CHAINED_ROLE_SECONDS_MAX",
+    "CODE_ATTEMPTS",
+    "CODE_STEP_SECONDS",
+    "CODE_USED_SECONDS",
+    "COMMAND_TIMEOUT_SECONDS",
+    "CONNECT_TIMEOUT_SECONDS",
+    "ENTRY_AGE_SECONDS_MAX",
+    "ENTRY_BYTES_MAX",
+    "EXTERNAL_ID",
+    "LOCK_NOTICE_SECONDS",
+    "LOCK_WAIT_SECONDS",
+    "MFA_SERIAL",
+    "PROMPT_SECONDS_DEFAULT",
+    "READ_TIMEOUT_SECONDS",
+    "RENEW_BEFORE_SECONDS",
+    "ROLE_ARN",
+    "ROLE_SECONDS",
+    "ROLE_SESSION_NAME",
+    "SESSION_SECONDS",
+    "SESSION_SECONDS_DEFAULT",
+    "TEMPORARY_AGE_SECONDS_MAX",
+    "USABLE_SECONDS",
+    "Settings",
+]
+
+# --- Freshness -------------------------------------------------------------
+
+RENEW_BEFORE_SECONDS: Final = 900
+"""botocore asks again for every request once 15 minutes or less are left
+(``RefreshableCredentials._advisory_refresh_timeout``)."""
+
+USABLE_SECONDS: Final = 60
+"""Least life of credentials that only sign our own next call, or that are served
+because a renewal failed: a call may take 25 s, and clocks differ."""
+
+# --- STS limits ------------------------------------------------------------
+
+ROLE_SECONDS: Final = (900, 43_200)
+"""Lifetime of a role session (shape ``roleDurationSecondsType``)."""
+
+CHAINED_ROLE_SECONDS_MAX: Final = 3_600
+"""STS refuses more when the caller's own credentials are temporary, those of
+GetSessionToken included (API reference, AssumeRole, "role chaining"; aws-vault#263,
+aws-runas#11)."""
+
+SESSION_SECONDS: Final = (900, 129_600)
+"""Lifetime of a GetSessionToken session (shape ``durationSecondsType``)."""
+
+SESSION_SECONDS_DEFAULT: Final = 43_200
+"""What STS itself gives an IAM user who asks for nothing: a working day, 12 h."""
+
+ROLE_ARN: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""IAM User Guide, "IAM identifiers"; STS itself only checks the length."""
+
+ROLE_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:\/-]{2,1224}", re.ASCII)
+MFA_SERIAL: Final = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+
+# --- MFA codes -------------------------------------------------------------
+
+CODE_STEP_SECONDS: Final = 30
+"""A TOTP device shows a new code every 30 s (RFC 6238, as IAM requires)."""
+
+CODE_USED_SECONDS: Final = 180
+"""How long the ledger remembers a code: STS accepts one for its own step and the
+steps beside it, at most 90 s; twice that leaves room for clocks that differ."""
+
+CODE_ATTEMPTS: Final = 3
+"""How often one run asks for a code before it gives up."""
+
+PROMPT_SECONDS_DEFAULT: Final = 55.0
+"""How long a prompt waits: below the minute after which Go SDKs give up on a
+``credential_process``."""
+
+COMMAND_TIMEOUT_SECONDS: Final = 45.0
+"""How long ``mfa_process`` may take: long enough to touch a key, shorter than the
+minute after which Go SDKs give up."""
+
+# --- Network ---------------------------------------------------------------
+
+CONNECT_TIMEOUT_SECONDS: Final = 3.0
+READ_TIMEOUT_SECONDS: Final = 6.0
+ATTEMPTS_WITHOUT_CODE: Final = 3
+"""Three attempts of at most 3 + 6 s are over before the 25 s after which a silent
+STS counts as down. A call that carries an MFA code is sent once: a lost answer has
+spent the code."""
+
+# --- Store -----------------------------------------------------------------
+
+LOCK_NOTICE_SECONDS: Final = 2.0
+"""After this long a waiting process says what it waits for."""
+
+LOCK_WAIT_SECONDS: Final = 120.0
+"""Prompt (55 s), one call (9 s) and the same again for whoever comes second."""
+
+ENTRY_BYTES_MAX: Final = 65_536
+"""A session token has at most 4,096 bytes today; a larger entry is not ours."""
+
+ENTRY_AGE_SECONDS_MAX: Final = 37 * 3600
+"""No session lives longer than 36 h: a file older than this can be swept."""
+
+TEMPORARY_AGE_SECONDS_MAX: Final = 600
+"""Publishing takes milliseconds: a temporary file older than this was left over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says about us.
+
+    ``cache_dir`` is None where the platform's own folder is to be used.
+    """
+
+    cache_dir: str | None = None
+    prompt_seconds: float = PROMPT_SECONDS_DEFAULT
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read our variables; raise ConfigurationError for one that is no use.
+
+        ``STS_PLUGIN_CACHE_DIR``
+            folder of the cache, instead of the platform's own.
+        ``STS_PLUGIN_PROMPT_SECONDS``
+            how long a prompt waits for a code.
+        """
+        text = environ.get("STS_PLUGIN_PROMPT_SECONDS")
+        try:
+            seconds = float(text or PROMPT_SECONDS_DEFAULT)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= 3600:  # noqa: PLR2004 - an hour at a prompt is a hang
+            raise ConfigurationError(
+                f"STS_PLUGIN_PROMPT_SECONDS={text} is not a number of seconds",
+                hint="use a number above 0 and at most 3600",
+            )
+        return cls(environ.get("STS_PLUGIN_CACHE_DIR") or None, seconds)

@@ -1,0 +1,186 @@
+"""The credentials that a chain starts from.
+
+    SourceHop -> Credentials
+
+Static keys and the environment are read here. Everything else that botocore can
+resolve (SSO, web identity, a foreign ``credential_process``, ``aws login`` sessions,
+container and instance roles) is left to botocore's own providers.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.chain import KEY_ID, SECRET, TOKENS
+from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
+from sts_plugin.model import Credentials, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sts_plugin.model import SourceHop
+    from sts_plugin.profiles import Profiles
+
+__all__ = ["GUARD_VARIABLE", "load_source"]
+
+GUARD_VARIABLE = "_STS_PLUGIN_PROFILES"
+"""Profiles whose ``credential_process`` the processes above this one run for us.
+
+Comma-separated. botocore has no such guard: a process that asks for its own profile
+by a detour starts processes until the machine is full.
+"""
+
+
+def load_source(
+    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+) -> Credentials:
+    """Return the credentials of a source.
+
+    Raises NothingHere when there are none, ConfigurationError when what is
+    configured does not work.
+    """
+    if hop.kind == "static":
+        return _static(hop, profiles)
+    if hop.kind == "environment":
+        return _environment(environ)
+    return _by_botocore(hop, profiles, environ)
+
+
+def _static(hop: SourceHop, profiles: Profiles) -> Credentials:
+    profile = profiles[hop.profile]
+    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
+    token = next((in_file[key].value for key in TOKENS if key in in_file), None)
+    account_id = profile.plain("aws_account_id")
+    return Credentials(
+        access_key_id=in_file[KEY_ID].value,
+        secret_access_key=Secret(in_file[SECRET].value),
+        session_token=Secret(token) if token else None,
+        account_id=account_id.value if account_id else None,
+    )
+
+
+def _environment(environ: Mapping[str, str]) -> Credentials:
+    # botocore reads the older name first.
+    names = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+    token = next((environ[name] for name in names if environ.get(name)), None)
+    expiration = None
+    if text := environ.get("AWS_CREDENTIAL_EXPIRATION"):
+        try:
+            expiration = datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError:
+            raise ConfigurationError(
+                f"AWS_CREDENTIAL_EXPIRATION={text} is not a time",
+                hint="write it as 2030-01-31T12:00:00Z, or unset it",
+            ) from None
+    return Credentials(
+        access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        secret_access_key=Secret(environ["AWS_SECRET_ACCESS_KEY"]),
+        session_token=Secret(token) if token else None,
+        expiration=expiration,
+        account_id=environ.get("AWS_ACCOUNT_ID"),
+    )
+
+
+def _by_botocore(
+    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+) -> Credentials:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    # What escapes from botocore's providers besides its own errors: a token file
+    # that is not there, JSON that is none, a process that cannot be run ...
+    raw = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+    try:
+        found = _resolve(hop, profiles, environ)
+    except StsPluginError:
+        raise
+    except (BotoCoreError, ClientError) as error:
+        raise ConfigurationError(
+            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
+            f" cannot be had: {error}",
+            hint="get them with the tool they belong to, to see whether that works",
+        ) from None
+    except raw as error:
+        raise ConfigurationError(
+            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
+            f" cannot be had: {_reason(error)}",
+            hint="get them with the tool they belong to, to see whether that works",
+        ) from None
+    if found is None:
+        raise NothingHere(
+            f'there are no {hop.kind} credentials for profile "{hop.profile}"'
+            f" ({hop.origin})",
+            hint="add keys or a role to the profile, or run where there are some",
+        )
+    return found
+
+
+def _reason(error: Exception) -> str:
+    # The text of an unknown error may quote what it choked on: a secret, perhaps.
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return type(error).__name__
+
+
+def _resolve(
+    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+) -> Credentials | None:
+    import botocore.session  # noqa: PLC0415
+
+    known = hop.profile if hop.profile in profiles else None
+    session = botocore.session.Session(profile=known)
+    for provider in _providers(hop, session, environ):
+        if (found := provider.load()) is not None:
+            frozen = found.get_frozen_credentials()
+            expiration = getattr(found, "_expiry_time", None)
+            return Credentials(
+                access_key_id=frozen.access_key,
+                secret_access_key=Secret(frozen.secret_key),
+                session_token=Secret(frozen.token) if frozen.token else None,
+                expiration=expiration.astimezone(UTC) if expiration else None,
+                account_id=getattr(frozen, "account_id", None),
+            )
+    return None
+
+
+def _providers(
+    hop: SourceHop,
+    session: Any,  # noqa: ANN401 - the botocore seam
+    environ: Mapping[str, str],
+) -> list[Any]:
+    """Return the botocore providers that a source of this kind may come from."""
+    import botocore.credentials  # noqa: PLC0415
+
+    if hop.kind in {"container", "instance", "ambient"}:
+        resolver = botocore.credentials.create_credential_resolver(session)
+        names = {"container": ["container-role"], "instance": ["iam-role"]}
+        chosen = names.get(hop.kind, ["container-role", "iam-role"])
+        return [resolver.get_provider(name) for name in chosen]
+    if hop.kind == "process":
+        popen = functools.partial(
+            subprocess.Popen, env={**os.environ, **_guard(hop, environ)}
+        )
+        return [
+            botocore.credentials.ProcessProvider(
+                profile_name=hop.profile,
+                load_config=lambda: session.full_config,
+                popen=popen,
+            )
+        ]
+    builder = botocore.credentials.ProfileProviderBuilder(session)
+    return list(builder.providers(hop.profile, disable_env_vars=hop.explicit))
+
+
+def _guard(hop: SourceHop, environ: Mapping[str, str]) -> dict[str, str]:
+    above = environ.get(GUARD_VARIABLE)
+    way = [*(above.split(",") if above else []), hop.profile]
+    if hop.profile in way[:-1]:
+        raise ConfigurationError(
+            f'{hop.origin}: the credential_process of profile "{hop.profile}" leads'
+            f" back to the same profile ({' -> '.join(way)})",
+            hint="let the command behind it use another profile",
+        )
+    return {GUARD_VARIABLE: ",".join(way)}

@@ -1,0 +1,268 @@
+"""The one module that calls AWS.
+
+    hop + caller + code -> Credentials, or one of our errors
+
+No botocore exception, request or response leaves it: they carry signatures, session
+tokens and MFA codes. A call with an MFA code is sent once, since an answer that got
+lost has spent the code; others are tried three times by botocore.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin import settings
+from sts_plugin.errors import (
+    CallerRejected,
+    CodeRefused,
+    ConfigurationError,
+    Refused,
+    Unreachable,
+)
+from sts_plugin.model import Credentials, Secret, SessionHop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sts_plugin.errors import StsPluginError
+    from sts_plugin.model import Endpoint, RoleHop
+
+__all__ = ["Identity", "Sts", "call_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who AWS says we are: GetCallerIdentity."""
+
+    account_id: str
+    arn: str
+    user_id: str
+
+
+def call_of(hop: SessionHop | RoleHop) -> str:
+    """Return the call that a hop makes, in words."""
+    if isinstance(hop, SessionHop):
+        return f"GetSessionToken with MFA device {hop.mfa_serial}"
+    return f"AssumeRole of {hop.role_arn}"
+
+
+class Sts:
+    """STS at one endpoint.
+
+    ``session`` makes a botocore session for a profile name (or None); a plugin
+    passes the session of its host instead.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        session: Callable[[str | None], Any] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._endpoint = endpoint
+        self._make_session = session or _own_session
+        self._session: Any = None
+        self._now = now
+
+    def call(
+        self, hop: SessionHop | RoleHop, caller: Credentials, code: str | None
+    ) -> Credentials:
+        """Make the call of a hop; ``code`` is six digits where the hop wants one.
+
+        Raises CodeRefused, CallerRejected or Refused by what AWS answers,
+        Unreachable when there is no usable answer, ConfigurationError when the call
+        cannot be built.
+        """
+        mfa = {"SerialNumber": hop.mfa_serial, "TokenCode": code} if code else {}
+        if isinstance(hop, SessionHop):
+            name = "get_session_token"
+            arguments: dict[str, Any] = {"DurationSeconds": hop.duration_seconds}
+        else:
+            name = "assume_role"
+            arguments = {
+                "RoleArn": hop.role_arn,
+                "RoleSessionName": hop.role_session_name or self._session_name(),
+                "ExternalId": hop.external_id,
+                "DurationSeconds": hop.duration_seconds,
+            }
+        given = {k: v for k, v in (arguments | mfa).items() if v is not None}
+        what = f'{call_of(hop)} (profile "{hop.profile}")'
+        answer = self._ask(name, given, caller, what=what, once=code is not None)
+        return _credentials(answer, what, self._now(), account_id=_account(hop))
+
+    def caller_identity(self, caller: Credentials) -> Identity:
+        """Ask AWS whose credentials these are; no permission is needed for it."""
+        what = "GetCallerIdentity"
+        answer = self._ask("get_caller_identity", {}, caller, what=what, once=False)
+        fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
+        if not all(isinstance(field, str) for field in fields):
+            raise _no_answer(what, "the answer is not STS's")
+        return Identity(*map(str, fields))
+
+    def _session_name(self) -> str:
+        return f"sts-plugin-{self._now().timestamp():.0f}"
+
+    def _ask(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        caller: Credentials,
+        *,
+        what: str,
+        once: bool,
+    ) -> Mapping[str, Any]:
+        from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+        unsent = (
+            aws.EndpointConnectionError,
+            aws.ConnectTimeoutError,
+            aws.ProxyConnectionError,
+            aws.SSLError,
+        )
+        try:
+            client = self._client(caller, attempts=1 if once else None)
+            answer: Mapping[str, Any] = getattr(client, name)(**arguments)
+        except aws.ClientError as error:
+            raise _refusal(error.response, what, caller) from None
+        except ResponseParserError:
+            raise _no_answer(what, "the answer is not STS's") from None
+        except unsent as error:
+            raise _no_answer(what, _reason(error), sent=False) from None
+        except (aws.HTTPClientError, aws.ConnectionError) as error:
+            raise _no_answer(what, _reason(error)) from None
+        except (aws.BotoCoreError, ValueError) as error:
+            raise ConfigurationError(
+                f"{what} cannot be sent: {error}",
+                hint="check region, endpoint_url and the profile's other keys",
+            ) from None
+        except (LookupError, TypeError, AttributeError):
+            # botocore's parser, given well-formed XML that is not STS's.
+            raise _no_answer(what, "the answer is not STS's") from None
+        return answer
+
+    def _client(self, caller: Credentials, *, attempts: int | None) -> Any:  # noqa: ANN401
+        from botocore.config import Config  # noqa: PLC0415 - heavy: late
+
+        if self._session is None:
+            self._session = self._make_session(self._endpoint.profile)
+        token = caller.session_token
+        return self._session.create_client(
+            "sts",
+            # A configured URL without a region is an error in botocore; STS signs
+            # for us-east-1 where none is named.
+            region_name=self._endpoint.region
+            or ("us-east-1" if self._endpoint.url else None),
+            endpoint_url=self._endpoint.url,
+            aws_access_key_id=caller.access_key_id,
+            aws_secret_access_key=caller.secret_access_key.reveal(),
+            aws_session_token=token.reveal() if token else None,
+            config=Config(
+                connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
+                read_timeout=settings.READ_TIMEOUT_SECONDS,
+                retries={
+                    "total_max_attempts": attempts or settings.ATTEMPTS_WITHOUT_CODE,
+                    "mode": "standard",
+                },
+                user_agent_extra="sts-plugin",
+            ),
+        )
+
+
+def _own_session(profile: str | None) -> Any:  # noqa: ANN401 - the botocore seam
+    import botocore.session  # noqa: PLC0415 - heavy: late
+
+    return botocore.session.Session(profile=profile)
+
+
+def _account(hop: SessionHop | RoleHop) -> str | None:
+    """Return the account of the answer: a device and its user share one."""
+    arn = hop.mfa_serial if isinstance(hop, SessionHop) else hop.role_arn
+    parts = arn.split(":")
+    return parts[4] if len(parts) > 4 and parts[4].isdigit() else None  # noqa: PLR2004
+
+
+def _credentials(
+    answer: Mapping[str, Any], what: str, now: datetime, *, account_id: str | None
+) -> Credentials:
+    """Return the credentials of an answer; raise Unreachable unless it is whole."""
+    issued = answer.get("Credentials")
+    names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    if not isinstance(issued, dict) or not all(issued.get(name) for name in names):
+        raise _no_answer(what, "the answer holds no credentials")
+    expiration = issued.get("Expiration")
+    if not isinstance(expiration, datetime) or expiration.tzinfo is None:
+        raise _no_answer(what, "the answer does not say when it expires")
+    if expiration <= now:
+        raise _no_answer(
+            what,
+            f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already",
+            hint="check this machine's clock",
+        )
+    return Credentials(
+        access_key_id=str(issued["AccessKeyId"]),
+        secret_access_key=Secret(str(issued["SecretAccessKey"])),
+        session_token=Secret(str(issued["SessionToken"])),
+        expiration=expiration.astimezone(UTC),
+        account_id=account_id,
+    )
+
+
+def _refusal(
+    response: Mapping[str, Any], what: str, caller: Credentials
+) -> StsPluginError:
+    """Return our error for one of AWS's; its text goes along, nothing else."""
+    error = response.get("Error", {})
+    code, text = str(error.get("Code", "")), str(error.get("Message", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said = f"AWS refused {what}: {code}: {text}"
+    if status >= 500 or "Throttl" in code:  # noqa: PLR2004 - HTTP's server errors
+        return _no_answer(what, f"{code} {text}".strip())
+    if code == "AccessDenied" and "MultiFactorAuthentication failed" in text:
+        if "one time pass code" in text:
+            return CodeRefused(said, code=code, hint="wait for the device's next code")
+        return Refused(
+            said, code=code, hint="check mfa_serial: is it a device of this user?"
+        )
+    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}:
+        return CallerRejected(
+            said,
+            code=code,
+            hint=f"the credentials it was signed with ({caller.access_key_id}) are"
+            " expired, revoked or unknown",
+        )
+    return Refused(said, code=code, hint=_HINTS.get(code, ""))
+
+
+_HINTS: Mapping[str, str] = {
+    "AccessDenied": (
+        "the role's trust policy must allow this caller; trust policies often ask"
+        " for MFA (mfa_serial), an external_id, a certain role_session_name, or a"
+        " caller in a certain organisation, and the caller's own policies must allow"
+        " sts:AssumeRole"
+    ),
+    "ValidationError": "correct the value in the profile",
+    "SignatureDoesNotMatch": (
+        "the secret access key is wrong, or this machine's clock is more than five"
+        " minutes off"
+    ),
+    "RegionDisabledException": "an administrator must switch STS on in this region",
+}
+
+
+def _no_answer(
+    what: str, why: str, *, sent: bool = True, hint: str = ""
+) -> Unreachable:
+    return Unreachable(
+        f"no usable answer to {what}: {why}",
+        sent=sent,
+        hint=hint or "check network, proxy, region and endpoint_url",
+    )
+
+
+def _reason(error: Exception) -> str:
+    # The text of these names the URL, which for STS holds no secret.
+    return str(error)
