@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Command = Callable[[argparse.Namespace], int]
 
 
-def add_profile(parser: argparse.ArgumentParser) -> None:
-    """Add ``--profile``."""
+def add_profile(parser: argparse._ActionsContainer) -> None:
+    """Add ``--profile`` to a parser or to one of its groups."""
     parser.add_argument(
         "--profile",
         metavar="NAME",

@@ -25,7 +25,7 @@ def add(commands: Subparsers) -> None:
     parser.set_defaults(command=login)
     parser = commands.add_parser("logout", help="forget what is cached")
     which = parser.add_mutually_exclusive_group()
-    add_profile(parser)
+    add_profile(which)
     which.add_argument("--all", action="store_true", help="of every profile")
     parser.set_defaults(command=logout)
 

@@ -35,7 +35,8 @@ class TerminalSource:
     def ask(self, question: Question) -> str:
         """Return the line that was typed; leave the terminal as it was found."""
         with _terminal(question) as terminal:
-            why = f"{question.reason.capitalize()}. " if question.reason else ""
+            reason = question.reason
+            why = f"{reason[0].upper()}{reason[1:]}. " if reason else ""
             prompt = (
                 f"{why}MFA code of {question.device} for profile {question.profile}: "
             )
@@ -50,7 +51,7 @@ class TerminalSource:
                         hint=_advice(question),
                     ) from None
                 finally:
-                    _write(terminal, "\r\n")
+                    _write(terminal, "\n")
 
 
 def _advice(question: Question) -> str:

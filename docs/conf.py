@@ -1,0 +1,15 @@
+"""Sphinx: the pages are Markdown, the reference of the library is its docstrings."""
+
+from sts_plugin import __version__
+
+project = "sts-plugin"
+author = "The sts-plugin authors"
+copyright = "The sts-plugin authors"
+release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
+myst_heading_anchors = 3
+autodoc_typehints = "none"
+nitpicky = True
+html_theme = "furo"
+exclude_patterns = ["_build"]

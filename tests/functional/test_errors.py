@@ -1,0 +1,335 @@
+"""What a user sees when something is wrong: one line, an exit code, an empty stdout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from sts_plugin.sandbox import Fault
+
+ALICE = "arn:aws:iam::111111111111:mfa/alice"
+AUDIT = "arn:aws:iam::222222222222:role/Audit"
+
+# (what is wrong, config file, profile, exit code, what the line must say)
+CASES = [
+    (
+        "a profile that is not there",
+        "[profile audits]\n",
+        "audit",
+        3,
+        ['profile "audit"', "{config}", 'did you mean "audits"'],
+    ),
+    (
+        "a source profile that is not there",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = nobody\n",
+        "p",
+        3,
+        ['profile "p"', "{config}:3", "source_profile = nobody", "does not exist"],
+    ),
+    (
+        "a role without a source",
+        f"[profile p]\nrole_arn = {AUDIT}\n",
+        "p",
+        3,
+        ['profile "p"', "{config}:2", "source_profile or credential_source"],
+    ),
+    (
+        "two sources",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n"
+        "credential_source = Environment\n",
+        "p",
+        3,
+        ["{config}:3", "{config}:4", "source_profile", "credential_source"],
+    ),
+    (
+        "a loop",
+        f"[profile a]\nrole_arn = {AUDIT}\nsource_profile = b\n"
+        f"[profile b]\nrole_arn = {AUDIT}\nsource_profile = a\n",
+        "a",
+        3,
+        ["{config}:6", "a -> b -> a", "loop"],
+    ),
+    (
+        "a source without credentials",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = q\n[profile q]\n",
+        "p",
+        3,
+        ['profile "q"', "{config}:4", "has no credentials"],
+    ),
+    (
+        "half a pair of keys",
+        "[profile p]\naws_access_key_id = AKIAEXAMPLE\n",
+        "p",
+        3,
+        ['profile "p"', "{config}:2", "aws_secret_access_key"],
+    ),
+    (
+        "text that is no ini file",
+        "[profile p]\nregion = us-east-1\nsecret-of-a-line-without-equals\n",
+        "p",
+        3,
+        ["{config}:3", "cannot be parsed"],
+    ),
+    (
+        "a section that is there twice",
+        "[profile p]\n[profile q]\n[profile p]\n",
+        "p",
+        3,
+        ["{config}:3", "[profile p] is there twice"],
+    ),
+    (
+        "a duration that is none",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n"
+        "duration_seconds = an hour\n",
+        "p",
+        3,
+        ["{config}:4", "duration_seconds = an hour", "from 900 to 43200"],
+    ),
+    (
+        "a duration that STS refuses",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n"
+        "duration_seconds = 60\n",
+        "p",
+        3,
+        ["{config}:4", "duration_seconds = 60", "from 900 to 43200"],
+    ),
+    (
+        "an ARN that is none",
+        "[profile p]\nrole_arn = arn:aws:iam::22222:role/Audit\n"
+        "source_profile = alice\n",
+        "p",
+        3,
+        ["{config}:2", "ARN of an IAM role", "arn:aws:iam::123456789012:role/Name"],
+    ),
+    (
+        "an empty MFA serial",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\nmfa_serial =\n",
+        "p",
+        3,
+        ["{config}:4", "mfa_serial is empty"],
+    ),
+    (
+        "a credential source that does not exist",
+        f"[profile p]\nrole_arn = {AUDIT}\ncredential_source = environment\n",
+        "p",
+        3,
+        ["{config}:3", "Environment, EcsContainer, Ec2InstanceMetadata"],
+    ),
+    (
+        "an environment without keys",
+        f"[profile p]\nrole_arn = {AUDIT}\ncredential_source = Environment\n",
+        "p",
+        3,
+        ["AWS_ACCESS_KEY_ID is not set"],
+    ),
+    (
+        "a profile that is its own process",
+        "[profile p]\ncredential_process = sts-plugin credential-process --profile p\n",
+        "p",
+        3,
+        ['profile "p"', "{config}:2", "for the same profile", "sts_plugin_role_arn"],
+    ),
+    (
+        "two profiles that are each other's process",
+        "[profile p]\n"
+        "credential_process = sts-plugin credential-process --profile q\n"
+        "[profile q]\n"
+        "credential_process = python3 -m sts_plugin credential-process --profile p\n",
+        "p",
+        3,
+        ["{config}:4", "p -> q -> p", "loop"],
+    ),
+    (
+        "a role that does not trust the user",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n",
+        "p",
+        5,
+        [
+            "AccessDenied",
+            f"AssumeRole of {AUDIT}",
+            'profile "p"',
+            "user/alice is not authorized",
+            "trust policy",
+            "mfa_serial",
+            "external_id",
+        ],
+    ),
+    (
+        "an external id that STS refuses",
+        f"[profile p]\nrole_arn = {AUDIT.replace('Audit', 'Batch')}\n"
+        "source_profile = alice\nduration_seconds = 43200\nexternal_id = %%%\n",
+        "p",
+        3,
+        ["{config}:5", "external_id = %%%"],
+    ),
+    (
+        "a seed that is not there",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n"
+        f"mfa_serial = {ALICE}\nsts_plugin_totp_file = /nowhere/seed\n",
+        "p",
+        3,
+        ["{config}:5", "/nowhere/seed", "No such file"],
+    ),
+    (
+        "a command for codes that fails",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = alice\n"
+        f"mfa_serial = {ALICE}\nmfa_process = false\n",
+        "p",
+        3,
+        ["{config}:5", "mfa_process", "exit code 1"],
+    ),
+    (
+        "a foreign process that fails",
+        f"[profile p]\nrole_arn = {AUDIT}\nsource_profile = q\n"
+        "[profile q]\ncredential_process = sh -c 'echo so sorry >&2; exit 7'\n",
+        "p",
+        3,
+        ['profile "q"', "{config}:4", "so sorry"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("config", "profile", "code", "says"),
+    [case[1:] for case in CASES],
+    ids=[case[0].replace(" ", "-") for case in CASES],
+)
+def test_an_error_is_one_line_that_says_what_where_and_how_to_mend_it(  # noqa: PLR0913
+    program, sandbox, write_config, config, profile, code, says
+):
+    write_config(config)
+    done = program("credential-process", "--profile", profile)
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sts-plugin: ")
+    for text in says:
+        assert text.format(config=sandbox.folder / "config") in line
+    secret = sandbox.organisation.user("alice").secret_access_key
+    assert secret not in line
+    assert "secret-of-a-line" not in line
+
+
+def test_explain_fails_as_credential_process_does(program, write_config):
+    write_config(CASES[4][1])
+    done = program("explain", "--profile", "a")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "loop" in done.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("setpriv") is None, reason="needs setpriv to be refused even as root"
+)
+def test_a_file_that_may_not_be_read_is_named(program, sandbox):
+    config = sandbox.folder / "config"
+    config.chmod(0)
+    lowered = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    if os.geteuid() != 0:
+        lowered = []
+    done = subprocess.run(
+        [*lowered, program.path, "credential-process", "--profile", "audit"],
+        env=program.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    (line,) = done.stderr.splitlines()
+    assert str(config) in line
+    assert "Permission denied" in line
+
+
+def test_a_process_that_leads_back_by_a_detour_is_no_fork_bomb(
+    program, sandbox, write_config, tmp_path
+):
+    calls = tmp_path / "calls"
+    detour = tmp_path / "detour"
+    detour.write_text(
+        f"#!/bin/sh\necho x >>{calls}\nexec {program.path} credential-process"
+        " --profile p\n"
+    )
+    detour.chmod(0o700)
+    write_config(f"[profile p]\ncredential_process = {detour}\n")
+    done = program("credential-process", "--profile", "p")
+    assert (done.returncode, done.stdout) == (3, "")
+    (line,) = done.stderr.splitlines()
+    assert "leads back to the same profile" in line
+    assert calls.read_text() == "x\n"
+
+
+def test_an_sts_that_is_not_there_is_named(program):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        done = program(
+            "credential-process",
+            "--profile",
+            "batch",
+            environ={"AWS_ENDPOINT_URL_STS": url},
+        )
+    assert (done.returncode, done.stdout) == (6, "")
+    (line,) = done.stderr.splitlines()
+    assert url in line
+    assert "AssumeRole" in line
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["html", "truncated", "empty", "no_expiration", "past_expiration", "bad_charset"],
+)
+def test_an_answer_that_is_none_is_an_error_and_is_not_cached(program, sandbox, kind):
+    sandbox.add_fault(Fault(kind, times=None))
+    done = program("credential-process", "--profile", "batch")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert len(done.stderr.splitlines()) == 1
+    sandbox.clear_faults()
+    sandbox.journal.clear()
+    assert program("credential-process", "--profile", "batch").returncode == 0
+    assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
+
+
+def test_a_lost_answer_to_an_mfa_call_is_not_asked_for_again(sandbox, terminal):
+    sandbox.add_fault(Fault("reset", action="GetSessionToken", times=1, after=True))
+    one = terminal("sts-plugin credential-process --profile audit")
+    one.answer(sandbox.code())
+    status, out, err = one.end()
+    assert (status, out) == (6, "")
+    assert len(err.splitlines()) == 1
+    assert sandbox.journal.count("GetSessionToken") == 1
+
+
+def test_a_stumble_of_sts_is_passed_over_when_no_code_is_at_stake(program, sandbox):
+    sandbox.add_fault(Fault("status", status=500, times=1))
+    assert program("credential-process", "--profile", "batch").returncode == 0
+    assert sandbox.journal.count("AssumeRole") == 2
+
+
+def test_a_wrong_command_line_is_exit_code_2(program):
+    done = program("credential-process", "--profil")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_an_unforeseen_error_shows_its_place_and_not_its_text(program):
+    broken = (
+        "import sys; from sts_plugin import cli, engine\n"
+        "def fail(*a, **k): raise RuntimeError('canary-secret')\n"
+        "engine.make_plan = fail\n"
+        "sys.exit(cli.run(['explain', '--profile', 'audit']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", broken],
+        env=program.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert "RuntimeError" in line
+    assert "canary" not in line

@@ -1,0 +1,124 @@
+"""Asking for a code: on the terminal, once, and with an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+COMMAND = "sts-plugin credential-process --profile audit"
+
+
+def test_the_prompt_is_on_the_terminal_and_stdout_is_pure(sandbox, terminal):
+    one = terminal(COMMAND)
+    code = sandbox.code()
+    one.answer(code)
+    status, out, err = one.end()
+    assert (status, err) == (0, "")
+    assert json.loads(out)["Version"] == 1
+    assert code not in one.screen  # no echo
+    assert "for profile audit" in one.screen
+
+
+def test_blanks_in_a_code_do_no_harm(sandbox, terminal):
+    one = terminal(COMMAND)
+    code = sandbox.code()
+    one.answer(f" {code[:3]} {code[3:]} ")
+    assert one.end()[0] == 0
+
+
+def test_what_is_not_a_code_is_asked_again_without_a_call(sandbox, terminal):
+    one = terminal(COMMAND)
+    one.answer("cccccbcgujhingjrdejhgfnuetrgigvejhhgbkugded")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert "not six digits" in one.screen
+    assert sandbox.journal.count("GetSessionToken") == 1
+
+
+def test_a_wrong_code_is_asked_again_three_times_in_all(sandbox, terminal):
+    # Codes of a time long past: wrong for certain, and all different.
+    wrong = sorted({sandbox.code(at=moment) for moment in range(0, 3000, 30)})[:3]
+    one = terminal(COMMAND)
+    for code in wrong:
+        one.answer(code)
+    status, out, err = one.end()
+    assert (status, out) == (5, "")
+    assert one.prompts == 3
+    assert one.screen.count("AWS refused that code") == 2
+    assert len(err.splitlines()) == 1
+    assert "MultiFactorAuthentication failed" in err
+    assert sandbox.journal.count("GetSessionToken") == 3
+    assert not list((sandbox.folder / "cache").glob("*.json"))
+
+
+def test_a_right_code_after_a_wrong_one_will_do(sandbox, terminal):
+    one = terminal(COMMAND)
+    one.answer(sandbox.code(at=0))
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+
+
+def test_no_code_reaches_sts_twice(sandbox, terminal, program):
+    one = terminal(COMMAND)
+    code = sandbox.code()
+    one.answer(code)
+    assert one.end()[0] == 0
+    assert program("logout", "--all").returncode == 0
+    again = terminal(COMMAND)
+    again.answer(code)
+    again.answer(sandbox.code(at=0))  # something else: AWS will refuse it
+    again.child.expect_exact("AWS refused that code")
+    again.child.sendintr()
+    again.end()
+    assert "used before" in again.screen
+    assert sandbox.journal.count("GetSessionToken") == 2  # not three
+
+
+def test_ctrl_c_at_the_prompt_leaves_nothing_behind(sandbox, terminal):
+    one = terminal(COMMAND)
+    one.child.expect_exact(": ")
+    one.child.sendintr()
+    status, out, err = one.end()
+    assert status in {130, 128 + signal.SIGINT}
+    assert out == ""
+    assert err in {"sts-plugin: interrupted\n", ""}
+    assert one.echoes
+    after = terminal(COMMAND)  # the lock is free
+    after.answer(sandbox.code())
+    assert after.end()[0] == 0
+
+
+def test_sigterm_at_the_prompt_restores_the_terminal(terminal, tmp_path):
+    pid = tmp_path / "pid"
+    one = terminal(f"{COMMAND} & echo $! >{pid}; wait $!")
+    one.child.expect_exact(": ")
+    assert not one.child.getecho()
+    os.kill(int(pid.read_text()), signal.SIGTERM)
+    assert one.end() == (128 + signal.SIGTERM, "", "")
+    assert one.echoes
+
+
+def test_an_unanswered_prompt_ends_by_itself(terminal):
+    one = terminal(COMMAND, STS_PLUGIN_PROMPT_SECONDS="0.5")
+    status, out, err = one.end()
+    assert (status, out) == (4, "")
+    assert one.prompts == 1
+    assert "nobody typed" in err
+    assert "sts-plugin login --profile audit" in err
+
+
+def test_without_a_terminal_the_run_ends_with_what_would_help(program, sandbox):
+    done = program("credential-process", "--profile", "audit")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "sts-plugin login --profile audit" in done.stderr
+    assert sandbox.journal.calls() == ()
+
+
+def test_a_background_job_is_not_stopped_by_the_terminal(terminal):
+    # With job control (set -m) a job in the background may not read: SIGTTIN.
+    one = terminal(f"set -m; {COMMAND} & wait $!")
+    status, out, err = one.end()
+    assert (status, out) == (4, "")
+    assert "background" in err
