@@ -63,7 +63,8 @@ def follow(
     ConfigurationError for everything that is missing, contradictory or a loop.
     """
     if not explicit and environ.get("AWS_ACCESS_KEY_ID"):
-        selected = profiles.profiles.get(name)
+        # A profile that does not exist is an error all the same, as in botocore.
+        selected = profiles[name] if name in profiles or name != "default" else None
         return Chain(_environment(name, environ), (), selected)
     if name == "default" and not explicit and name not in profiles:
         # A machine without files may still have an instance or container role.

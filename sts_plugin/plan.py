@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Mapping, Sequence
 
-    from sts_plugin.model import Endpoint, Setting, SourceHop
+    from sts_plugin.chain import Chain
+    from sts_plugin.model import Endpoint, Setting
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = ["Placement", "make_plan", "place_mfa"]
@@ -103,56 +104,55 @@ def make_plan(
     people, AWS and the network can refuse.
     """
     chain = follow(profiles, name, environ, explicit=explicit)
-    notes: list[str] = []
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
-    asked = chain.selected
-    involved = [*reversed(chain.roles)]  # the profile that was asked for comes first
-    if asked and asked not in involved:
-        involved.insert(0, asked)
-    if source := profiles.profiles.get(chain.source.profile):
-        involved.append(source)
-    calls = _calls(chain.source, chain.roles, asked, endpoint, notes)
+    speakers = _speakers(chain, profiles)
+    notes: list[str] = []
     return Plan(
         profile=name,
         source=chain.source,
-        calls=calls,
+        calls=_calls(chain, speakers, endpoint, notes),
         endpoint=endpoint,
-        codes=_codes(involved),
+        codes=_codes(speakers),
         notes=tuple(notes),
     )
 
 
+def _speakers(chain: Chain, profiles: Profiles) -> tuple[Profile, ...]:
+    """Return the profiles that may say how MFA is done, the one asked for first."""
+    source = profiles.profiles.get(chain.source.profile)
+    everyone = [chain.selected, *reversed(chain.roles), source]
+    unique = {profile.name: profile for profile in everyone if profile}
+    return tuple(unique.values())
+
+
 def _calls(
-    source: SourceHop,
-    roles: tuple[Profile, ...],
-    asked: Profile | None,
-    endpoint: Endpoint,
-    notes: list[str],
+    chain: Chain, speakers: Sequence[Profile], endpoint: Endpoint, notes: list[str]
 ) -> tuple[SessionHop | RoleHop, ...]:
-    subjects = roles or ((asked,) if asked else ())
-    serials = [_checked(role, "mfa_serial", settings.MFA_SERIAL) for role in subjects]
-    values = [serial.value if serial else None for serial in serials]
-    if not roles and source.kind == "environment":
-        values = []  # keys in the environment are nobody's profile
+    source = chain.source
+    serials = [
+        _checked(role, "mfa_serial", settings.MFA_SERIAL) for role in chain.roles
+    ]
+    user = None
+    if not chain.roles and chain.selected and source.kind != "environment":
+        user = _checked(chain.selected, "mfa_serial", settings.MFA_SERIAL)
     placement = place_mfa(
-        values if roles else (),
+        [serial.value if serial else None for serial in serials],
         long_term=source.long_term,
-        mode=_mode(asked),
-        user=values[0] if values and not roles else None,
+        mode=_mode(speakers),
+        user=user.value if user else None,
     )
     calls: list[SessionHop | RoleHop] = []
     key = source.key
     if placement.session:
-        setting = next(s for s in serials if s and s.value == placement.session)
-        if len({value for value in values if value}) > 1:
+        setting = next(serial for serial in (*serials, user) if serial)
+        if len({serial.value for serial in serials if serial}) > 1:
             notes.append(
-                f"the roles of this chain name different MFA devices; the session"
-                f" uses {placement.session}, that of the first role"
+                "the roles of this chain name different MFA devices; the session uses"
+                f" {setting.value}, that of the first role"
             )
-        session = _session(setting, subjects, key, endpoint)
-        calls.append(session)
-        key = session.key
-    for role, serial in zip(roles, placement.roles, strict=False):
+        calls.append(_session(setting, speakers, key, endpoint))
+        key = calls[0].key
+    for role, serial in zip(chain.roles, placement.roles, strict=False):
         chained = not source.long_term or bool(calls)
         hop = _role(role, serial, key, endpoint, notes, chained=chained)
         calls.append(hop)
@@ -161,10 +161,7 @@ def _calls(
 
 
 def _session(
-    serial: Setting,
-    subjects: Sequence[Profile],
-    key: str,
-    endpoint: Endpoint,
+    serial: Setting, speakers: Sequence[Profile], key: str, endpoint: Endpoint
 ) -> SessionHop:
     """Make the session hop.
 
@@ -173,16 +170,17 @@ def _session(
     endpoint are not good in every region, so those are kept apart (IAM User Guide,
     "Manage AWS STS in an AWS Region").
     """
-    owner = next(role for role in subjects if serial in role.settings().values())
-    duration = settings.SESSION_SECONDS_DEFAULT
-    for profile in subjects:
-        asked = _seconds(profile, "session_duration_seconds", settings.SESSION_SECONDS)
-        duration = asked if asked is not None else duration
+    owner = next(one for one in speakers if serial in one.settings().values())
+    durations = (
+        _seconds(one, "session_duration_seconds", settings.SESSION_SECONDS)
+        for one in speakers
+    )
+    said = next((seconds for seconds in durations if seconds is not None), None)
     scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
     return SessionHop(
         profile=owner.name,
         mfa_serial=serial.value,
-        duration_seconds=duration,
+        duration_seconds=said or settings.SESSION_SECONDS_DEFAULT,
         key=digest("session", key, serial.value, endpoint.url, scope),
         origin=serial.origin,
     )
@@ -291,8 +289,9 @@ def _seconds(profile: Profile, key: str, limits: tuple[int, int]) -> int | None:
     return seconds
 
 
-def _mode(profile: Profile | None) -> str:
-    setting = profile.get("mfa_mode") if profile else None
+def _mode(speakers: Sequence[Profile]) -> str:
+    found = (one.get("mfa_mode") for one in speakers)
+    setting = next((setting for setting in found if setting), None)
     if setting is None:
         return MFA_MODES[0]
     if setting.value not in MFA_MODES:
@@ -303,9 +302,9 @@ def _mode(profile: Profile | None) -> str:
     return setting.value
 
 
-def _codes(profiles: Sequence[Profile]) -> CodeSettings:
+def _codes(speakers: Sequence[Profile]) -> CodeSettings:
     """Return where codes come from: the first profile that says it speaks."""
-    for profile in profiles:
+    for profile in speakers:
         process, totp_file = profile.get("mfa_process"), profile.get("totp_file")
         if process and totp_file:
             raise ConfigurationError(

@@ -90,13 +90,13 @@ class Sts:
             }
         given = {k: v for k, v in (arguments | mfa).items() if v is not None}
         what = f'{call_of(hop)} (profile "{hop.profile}")'
-        answer = self._ask(name, given, caller, what=what, once=code is not None)
+        answer = self._ask(name, given, caller, what=what, hop=hop)
         return _credentials(answer, what, self._now(), account_id=_account(hop))
 
     def caller_identity(self, caller: Credentials) -> Identity:
         """Ask AWS whose credentials these are; no permission is needed for it."""
         what = "GetCallerIdentity"
-        answer = self._ask("get_caller_identity", {}, caller, what=what, once=False)
+        answer = self._ask("get_caller_identity", {}, caller, what=what)
         fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
         if not all(isinstance(field, str) for field in fields):
             raise _no_answer(what, "the answer is not STS's")
@@ -112,7 +112,7 @@ class Sts:
         caller: Credentials,
         *,
         what: str,
-        once: bool,
+        hop: SessionHop | RoleHop | None = None,
     ) -> Mapping[str, Any]:
         from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
         from botocore.parsers import ResponseParserError  # noqa: PLC0415
@@ -124,10 +124,13 @@ class Sts:
             aws.SSLError,
         )
         try:
-            client = self._client(caller, attempts=1 if once else None)
+            # An answer that got lost has spent the code: no second attempt.
+            once = "TokenCode" in arguments
+            attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
+            client = self._client(caller, attempts=attempts)
             answer: Mapping[str, Any] = getattr(client, name)(**arguments)
         except aws.ClientError as error:
-            raise _refusal(error.response, what, caller) from None
+            raise _refusal(error.response, what, caller, hop) from None
         except ResponseParserError:
             raise _no_answer(what, "the answer is not STS's") from None
         except unsent as error:
@@ -144,7 +147,7 @@ class Sts:
             raise _no_answer(what, "the answer is not STS's") from None
         return answer
 
-    def _client(self, caller: Credentials, *, attempts: int | None) -> Any:  # noqa: ANN401
+    def _client(self, caller: Credentials, *, attempts: int) -> Any:  # noqa: ANN401
         from botocore.config import Config  # noqa: PLC0415 - heavy: late
 
         if self._session is None:
@@ -163,10 +166,7 @@ class Sts:
             config=Config(
                 connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
                 read_timeout=settings.READ_TIMEOUT_SECONDS,
-                retries={
-                    "total_max_attempts": attempts or settings.ATTEMPTS_WITHOUT_CODE,
-                    "mode": "standard",
-                },
+                retries={"total_max_attempts": attempts, "mode": "standard"},
                 user_agent_extra="sts-plugin",
             ),
         )
@@ -212,7 +212,10 @@ def _credentials(
 
 
 def _refusal(
-    response: Mapping[str, Any], what: str, caller: Credentials
+    response: Mapping[str, Any],
+    what: str,
+    caller: Credentials,
+    hop: SessionHop | RoleHop | None,
 ) -> StsPluginError:
     """Return our error for one of AWS's; its text goes along, nothing else."""
     error = response.get("Error", {})
@@ -234,23 +237,32 @@ def _refusal(
             hint=f"the credentials it was signed with ({caller.access_key_id}) are"
             " expired, revoked or unknown",
         )
-    return Refused(said, code=code, hint=_HINTS.get(code, ""))
+    return Refused(said, code=code, hint=_hint(code, hop))
 
 
-_HINTS: Mapping[str, str] = {
-    "AccessDenied": (
-        "the role's trust policy must allow this caller; trust policies often ask"
-        " for MFA (mfa_serial), an external_id, a certain role_session_name, or a"
-        " caller in a certain organisation, and the caller's own policies must allow"
-        " sts:AssumeRole"
-    ),
-    "ValidationError": "correct the value in the profile",
-    "SignatureDoesNotMatch": (
-        "the secret access key is wrong, or this machine's clock is more than five"
-        " minutes off"
-    ),
-    "RegionDisabledException": "an administrator must switch STS on in this region",
-}
+def _hint(code: str, hop: SessionHop | RoleHop | None) -> str:
+    """Return what usually helps against an error code."""
+    if code == "AccessDenied" and isinstance(hop, SessionHop):
+        return (
+            "the user's or the organisation's policies deny GetSessionToken; with"
+            " sts_plugin_mfa_mode = direct the role calls carry the codes instead"
+        )
+    return {
+        "AccessDenied": (
+            "the role's trust policy must allow this caller; trust policies often"
+            " ask for MFA (mfa_serial), an external_id, a certain role_session_name"
+            " or organisation, and the caller's own policies must allow"
+            " sts:AssumeRole"
+        ),
+        "ValidationError": "correct the value in the profile",
+        "SignatureDoesNotMatch": (
+            "the secret access key is wrong, or this machine's clock is more than"
+            " five minutes off"
+        ),
+        "RegionDisabledException": (
+            "an administrator must switch STS on in this region"
+        ),
+    }.get(code, "")
 
 
 def _no_answer(

@@ -35,6 +35,7 @@ class Program:
             text=True,
             timeout=60,
             start_new_session=True,  # no controlling terminal
+            check=False,
             **options,
         )
 

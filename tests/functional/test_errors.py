@@ -195,13 +195,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("config", "profile", "code", "says"),
-    [case[1:] for case in CASES],
-    ids=[case[0].replace(" ", "-") for case in CASES],
+    "case", CASES, ids=[case[0].replace(" ", "-") for case in CASES]
 )
-def test_an_error_is_one_line_that_says_what_where_and_how_to_mend_it(  # noqa: PLR0913
-    program, sandbox, write_config, config, profile, code, says
+def test_an_error_is_one_line_that_says_what_where_and_how_to_mend_it(
+    program, sandbox, write_config, case
 ):
+    _, config, profile, code, says = case
     write_config(config)
     done = program("credential-process", "--profile", profile)
     assert (done.returncode, done.stdout) == (code, "")
