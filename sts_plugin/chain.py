@@ -16,28 +16,25 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sts_plugin.errors import ConfigurationError, NothingHere
-from sts_plugin.keys import digest
-from sts_plugin.model import Origin, SourceHop
+from sts_plugin.errors import ConfigurationError
+from sts_plugin.model import Origin
 from sts_plugin.profiles import OWN_PREFIX, Profile
+from sts_plugin.source_kinds import (
+    CREDENTIAL_SOURCES,
+    environment_source,
+    has_static_keys,
+    named_source,
+    profile_source,
+    source_kind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sts_plugin.model import Setting, SourceKind
+    from sts_plugin.model import Setting, SourceHop
     from sts_plugin.profiles import Profiles
 
 __all__ = ["Chain", "follow"]
-
-CREDENTIAL_SOURCES: Mapping[str, SourceKind] = {
-    "Environment": "environment",
-    "EcsContainer": "container",
-    "Ec2InstanceMetadata": "instance",
-}
-"""The values of ``credential_source``; botocore matches them case-sensitively."""
-
-KEY_ID, SECRET = "aws_access_key_id", "aws_secret_access_key"
-TOKENS = ("aws_security_token", "aws_session_token")  # botocore reads them so
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def follow(
     if not explicit and environ.get("AWS_ACCESS_KEY_ID"):
         # A profile that does not exist is an error all the same, as in botocore.
         selected = profiles[name] if name in profiles or name != "default" else None
-        return Chain(_environment(name, environ), (), selected)
+        return Chain(environment_source(name, environ), (), selected)
     if name == "default" and not explicit and name not in profiles:
         # A machine without files may still have an instance or container role.
         current = Profile(name, Origin(profiles.config_path))
@@ -76,12 +73,12 @@ def follow(
     visited = [name]
     begins = True  # botocore looks past static keys only where a chain begins
     while True:
-        if _is_role(current) and (begins or not _has_static(current)):
+        if _is_role(current) and (begins or not has_static_keys(current)):
             roles.insert(0, current)
             source = _next_profile(profiles, current, visited)
             if source is None:
                 kind = CREDENTIAL_SOURCES[_value(current, "credential_source")]
-                hop = _named_source(kind, current, environ)
+                hop = named_source(kind, current, environ)
                 return Chain(hop, tuple(roles), selected)
             # A profile may name itself when static keys stand beside its role.
             begins = False
@@ -94,7 +91,7 @@ def follow(
             selected = selected if roles else current
         else:
             break
-    hop = _profile_source(current, environ, explicit=explicit, top=not roles)
+    hop = profile_source(current, environ, explicit=explicit, top=not roles)
     return Chain(hop, tuple(roles), selected)
 
 
@@ -110,10 +107,6 @@ def _is_role(profile: Profile) -> bool:
     return role.key.startswith(OWN_PREFIX) or not profile.plain(
         "web_identity_token_file"
     )
-
-
-def _has_static(profile: Profile) -> bool:
-    return bool(profile.plain(KEY_ID) or profile.plain(SECRET))
 
 
 def _next_profile(
@@ -149,15 +142,17 @@ def _next_profile(
             hint=f"add the profile, or correct {named.key}",
         )
     source = profiles[named.value]
-    itself = source is profile and _has_static(source)
+    itself = source is profile and has_static_keys(source)
     if named.value in visited and not itself:
-        raise _loop(named, profile, visited)
+        raise _loop(named, profile, visited, named.value)
     visited.append(named.value)
     return source
 
 
-def _loop(setting: Setting, profile: Profile, visited: Sequence[str]) -> Exception:
-    way = " -> ".join([*visited, setting.value])
+def _loop(
+    setting: Setting, profile: Profile, visited: Sequence[str], target: str
+) -> Exception:
+    way = " -> ".join([*visited, target])
     return ConfigurationError(
         f'{setting.origin}: {setting.key} of profile "{profile.name}" closes a loop:'
         f" {way}",
@@ -174,7 +169,7 @@ def _own_target(profile: Profile) -> Setting | None:
     Only where the process is what the profile's credentials would come from.
     """
     process = profile.plain("credential_process")
-    if process is None or _kind(profile) != "process":
+    if process is None or source_kind(profile) != "process":
         return None
     return process if _is_ours(_words(process)) else None
 
@@ -197,13 +192,20 @@ def _is_ours(words: Sequence[str]) -> bool:
     return program == "sts-plugin" or module
 
 
+def _named_profiles(words: Sequence[str]) -> list[str]:
+    """Return what follows each ``--profile``; the last one counts."""
+    named = []
+    for word, following in itertools.pairwise([*words, ""]):
+        option, equals, value = word.partition("=")
+        if option == "--profile":
+            named.append(value if equals else following)
+    return named
+
+
 def _alias(
     profiles: Profiles, profile: Profile, process: Setting, visited: list[str]
 ) -> Profile:
-    words = _words(process)
-    pairs = itertools.pairwise(words)
-    named = [word.partition("=")[2] for word in words if word.startswith("--profile=")]
-    named += [value for option, value in pairs if option == "--profile"]
+    named = _named_profiles(_words(process))
     if not named:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" runs'
@@ -219,7 +221,7 @@ def _alias(
             " SDKs pass over, or name another profile",
         )
     if target in visited:
-        raise _loop(process, profile, visited)
+        raise _loop(process, profile, visited, target)
     if target not in profiles:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" names'
@@ -228,122 +230,3 @@ def _alias(
         )
     visited.append(target)
     return profiles[target]
-
-
-# --- Sources -----------------------------------------------------------------
-
-
-def _kind(profile: Profile) -> SourceKind | None:
-    """Return what a profile without a role gets its credentials from.
-
-    The order is that of botocore's ProfileProviderBuilder.
-    """
-    plain = profile.plain
-    token_file = plain("web_identity_token_file")
-    order: tuple[tuple[SourceKind, object], ...] = (
-        ("web-identity", token_file and token_file.value),
-        ("sso", plain("sso_account_id") or plain("sso_role_name")),
-        ("static", KEY_ID in profile.credentials),
-        ("login", plain("login_session")),
-        ("process", plain("credential_process")),
-        ("static", KEY_ID in profile.config),
-    )
-    return next((kind for kind, found in order if found), None)
-
-
-def _profile_source(
-    profile: Profile, environ: Mapping[str, str], *, explicit: bool, top: bool
-) -> SourceHop:
-    web = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-    if top and not explicit and all(environ.get(name) for name in web):
-        identity = digest("web-identity", [environ[name] for name in web])
-        return SourceHop(
-            "web-identity", profile.name, identity, identity, explicit=False
-        )
-    kind = _kind(profile)
-    if kind == "static":
-        return _static(profile)
-    if kind is None:
-        if not top:
-            raise ConfigurationError(
-                f'profile "{profile.name}" ({profile.origin}) is the source of a role'
-                " and has no credentials",
-                hint=f"add {KEY_ID} and {SECRET}, or an sso_, login or"
-                " credential_process key",
-            )
-        return _named_source("ambient", profile, environ)
-    if kind == "web-identity" and not profile.plain("role_arn"):
-        raise ConfigurationError(
-            f'profile "{profile.name}" ({profile.origin}) has a'
-            " web_identity_token_file and no role_arn",
-            hint="add the role_arn that the token is for",
-        )
-    settings = {key: item.value for key, item in profile.settings().items()}
-    identity = digest(kind, profile.name, settings)
-    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
-
-
-def _static(profile: Profile) -> SourceHop:
-    # botocore never joins a key id in one file with a secret in the other.
-    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
-    key_id, secret = in_file[KEY_ID], in_file.get(SECRET)
-    if not key_id.value or secret is None or not secret.value:
-        missing = SECRET if key_id.value else KEY_ID
-        raise ConfigurationError(
-            f'{key_id.origin}: profile "{profile.name}" has no {missing} beside its'
-            " other half in the same file",
-            hint=f"add {missing}, or remove both",
-        )
-    temporary = any(token in in_file for token in TOKENS)
-    return SourceHop(
-        "static",
-        profile.name,
-        key_id.value,
-        digest("keys", key_id.value),
-        long_term=not temporary,
-        origin=key_id.origin,
-    )
-
-
-def _environment(profile: str, environ: Mapping[str, str]) -> SourceHop:
-    key_id = environ.get("AWS_ACCESS_KEY_ID", "")
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        if not environ.get(variable):
-            raise ConfigurationError(
-                f"{variable} is not set, and credentials are to come from the"
-                " environment",
-                hint="export it, or choose another source",
-            )
-    temporary = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
-    return SourceHop(
-        "environment",
-        profile,
-        key_id,
-        digest("keys", key_id),
-        explicit=False,
-        long_term=not temporary,
-    )
-
-
-def _named_source(
-    kind: SourceKind, profile: Profile, environ: Mapping[str, str]
-) -> SourceHop:
-    if kind == "environment":
-        return _environment(profile.name, environ)
-    if kind == "ambient" and environ.get("AWS_EC2_METADATA_DISABLED") == "true":
-        names = [name for name in environ if name.startswith("AWS_CONTAINER_CRED")]
-        if not names:
-            raise NothingHere(
-                f'profile "{profile.name}" ({profile.origin}) has no credentials',
-                hint=f"add {KEY_ID} and {SECRET}, or a role_arn",
-            )
-    where = [
-        environ.get(name)
-        for name in (
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-        )
-    ]
-    identity = digest(kind, where)
-    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)

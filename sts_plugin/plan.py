@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from sts_plugin import settings
 from sts_plugin.chain import follow
+from sts_plugin.checks import checked, seconds
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.keys import digest
 from sts_plugin.model import CodeSettings, Plan, RoleHop, SessionHop
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping, Sequence
 
     from sts_plugin.chain import Chain
@@ -129,12 +129,10 @@ def _calls(
     chain: Chain, speakers: Sequence[Profile], endpoint: Endpoint, notes: list[str]
 ) -> tuple[SessionHop | RoleHop, ...]:
     source = chain.source
-    serials = [
-        _checked(role, "mfa_serial", settings.MFA_SERIAL) for role in chain.roles
-    ]
+    serials = [checked(role, "mfa_serial") for role in chain.roles]
     user = None
     if not chain.roles and chain.selected and source.kind != "environment":
-        user = _checked(chain.selected, "mfa_serial", settings.MFA_SERIAL)
+        user = checked(chain.selected, "mfa_serial")
     placement = place_mfa(
         [serial.value if serial else None for serial in serials],
         long_term=source.long_term,
@@ -172,10 +170,10 @@ def _session(
     """
     owner = next(one for one in speakers if serial in one.settings().values())
     durations = (
-        _seconds(one, "session_duration_seconds", settings.SESSION_SECONDS)
+        seconds(one, "session_duration_seconds", settings.SESSION_SECONDS)
         for one in speakers
     )
-    said = next((seconds for seconds in durations if seconds is not None), None)
+    said = next((given for given in durations if given is not None), None)
     scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
     return SessionHop(
         profile=owner.name,
@@ -195,15 +193,15 @@ def _role(  # noqa: PLR0913 - what a role hop is made of
     *,
     chained: bool,
 ) -> RoleHop:
-    arn = _checked(profile, "role_arn", settings.ROLE_ARN)
+    arn = checked(profile, "role_arn")
     assert arn is not None  # it is what made this profile a role
     name = profile.get("role_session_name")
     if name is not None and not name.value:
         name = None  # botocore takes an empty one for none
     else:
-        name = _checked(profile, "role_session_name", settings.ROLE_SESSION_NAME)
-    external_id = _checked(profile, "external_id", settings.EXTERNAL_ID)
-    duration = _seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
+        name = checked(profile, "role_session_name")
+    external_id = checked(profile, "external_id")
+    duration = seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
     limit = settings.CHAINED_ROLE_SECONDS_MAX
     if chained and duration is not None and duration > limit:
         notes.append(
@@ -232,61 +230,6 @@ def _role(  # noqa: PLR0913 - what a role hop is made of
         mfa_serial=mfa_serial,
         settings=tuple(setting for setting in used if setting),
     )
-
-
-def _checked(profile: Profile, key: str, pattern: re.Pattern[str]) -> Setting | None:
-    """Return a setting that STS will accept, None if there is none, or raise."""
-    setting = profile.get(key)
-    if setting is None or pattern.fullmatch(setting.value):
-        return setting
-    examples = {
-        "role_arn": "arn:aws:iam::123456789012:role/Name",
-        "mfa_serial": "arn:aws:iam::123456789012:mfa/name",
-    }
-    example = examples.get(key)
-    shown = f"= {setting.value}" if setting.value else "is empty and"
-    raise ConfigurationError(
-        f'{setting.origin}: {setting.key} {shown} of profile "{profile.name}" is not'
-        f" {_article(key)}",
-        hint=f"it looks like {example}" if example else _rule(pattern),
-    )
-
-
-def _article(key: str) -> str:
-    names = {
-        "role_arn": "the ARN of an IAM role",
-        "mfa_serial": "the ARN or serial number of an MFA device",
-        "external_id": "an external id",
-        "role_session_name": "a role session name",
-    }
-    return names[key]
-
-
-def _rule(pattern: re.Pattern[str]) -> str:
-    return f"STS accepts {pattern.pattern}"
-
-
-def _seconds(profile: Profile, key: str, limits: tuple[int, int]) -> int | None:
-    """Return a duration in seconds, None if there is none, or raise.
-
-    botocore drops a value that is not a number without a word; whoever wrote it
-    meant something, so it is an error here.
-    """
-    setting = profile.get(key)
-    if setting is None:
-        return None
-    least, most = limits
-    try:
-        seconds = int(setting.value)
-    except ValueError:
-        seconds = -1
-    if not least <= seconds <= most:
-        raise ConfigurationError(
-            f"{setting.origin}: {setting.key} = {setting.value} of profile"
-            f' "{profile.name}" is not a number of seconds from {least} to {most}',
-            hint="STS accepts no other",
-        )
-    return seconds
 
 
 def _mode(speakers: Sequence[Profile]) -> str:

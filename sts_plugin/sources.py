@@ -15,9 +15,9 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sts_plugin.chain import KEY_ID, SECRET, TOKENS
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.model import Credentials, Secret
+from sts_plugin.source_kinds import KEY_ID, SECRET, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

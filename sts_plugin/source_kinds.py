@@ -1,0 +1,178 @@
+"""What a chain starts from: which kind of credentials a profile has, and whose.
+
+    Profile + environment -> SourceHop
+
+Owns the order in which botocore looks for credentials in a profile without a role,
+and what tells one source from another without showing a secret. Runs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_plugin.errors import ConfigurationError, NothingHere
+from sts_plugin.keys import digest
+from sts_plugin.model import SourceHop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sts_plugin.model import SourceKind
+    from sts_plugin.profiles import Profile
+
+__all__ = [
+    "CREDENTIAL_SOURCES",
+    "KEY_ID",
+    "SECRET",
+    "TOKENS",
+    "environment_source",
+    "has_static_keys",
+    "named_source",
+    "profile_source",
+    "source_kind",
+]
+
+CREDENTIAL_SOURCES: Mapping[str, SourceKind] = {
+    "Environment": "environment",
+    "EcsContainer": "container",
+    "Ec2InstanceMetadata": "instance",
+}
+"""The values of ``credential_source``; botocore matches them case-sensitively."""
+
+KEY_ID, SECRET = "aws_access_key_id", "aws_secret_access_key"
+TOKENS = ("aws_security_token", "aws_session_token")  # botocore reads them so
+
+
+def has_static_keys(profile: Profile) -> bool:
+    """Whether either half of a pair of keys stands in the profile, in any file."""
+    return bool(profile.plain(KEY_ID) or profile.plain(SECRET))
+
+
+def source_kind(profile: Profile) -> SourceKind | None:
+    """Return what a profile without a role gets its credentials from.
+
+    The order is that of botocore's ProfileProviderBuilder.
+    """
+    plain = profile.plain
+    token_file = plain("web_identity_token_file")
+    order: tuple[tuple[SourceKind, object], ...] = (
+        ("web-identity", token_file and token_file.value),
+        ("sso", plain("sso_account_id") or plain("sso_role_name")),
+        ("static", KEY_ID in profile.credentials),
+        ("login", plain("login_session")),
+        ("process", plain("credential_process")),
+        ("static", KEY_ID in profile.config),
+    )
+    return next((kind for kind, found in order if found), None)
+
+
+def profile_source(
+    profile: Profile, environ: Mapping[str, str], *, explicit: bool, top: bool
+) -> SourceHop:
+    """Return the source that a profile without a role is.
+
+    ``top`` says that the profile itself was asked for, ``explicit`` that it was so
+    in so many words; else a web identity in the environment comes first. Raises
+    ConfigurationError for half a source.
+    """
+    web = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+    if top and not explicit and all(environ.get(name) for name in web):
+        identity = digest("web-identity", [environ[name] for name in web])
+        return SourceHop(
+            "web-identity", profile.name, identity, identity, explicit=False
+        )
+    kind = source_kind(profile)
+    if kind == "static":
+        return _static(profile)
+    if kind is None:
+        if not top:
+            raise ConfigurationError(
+                f'profile "{profile.name}" ({profile.origin}) is the source of a role'
+                " and has no credentials",
+                hint=f"add {KEY_ID} and {SECRET}, or an sso_, login or"
+                " credential_process key",
+            )
+        return named_source("ambient", profile, environ)
+    if kind == "web-identity" and not profile.plain("role_arn"):
+        raise ConfigurationError(
+            f'profile "{profile.name}" ({profile.origin}) has a'
+            " web_identity_token_file and no role_arn",
+            hint="add the role_arn that the token is for",
+        )
+    settings = {key: item.value for key, item in profile.settings().items()}
+    identity = digest(kind, profile.name, settings)
+    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
+
+
+def _static(profile: Profile) -> SourceHop:
+    # botocore never joins a key id in one file with a secret in the other.
+    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
+    key_id, secret = in_file[KEY_ID], in_file.get(SECRET)
+    if not key_id.value or secret is None or not secret.value:
+        missing = SECRET if key_id.value else KEY_ID
+        raise ConfigurationError(
+            f'{key_id.origin}: profile "{profile.name}" has no {missing} beside its'
+            " other half in the same file",
+            hint=f"add {missing}, or remove both",
+        )
+    token = next((in_file[key].value for key in TOKENS if key in in_file), "")
+    return SourceHop(
+        "static",
+        profile.name,
+        key_id.value,
+        digest("keys", key_id.value),
+        long_term=not token,
+        origin=key_id.origin,
+    )
+
+
+def environment_source(profile: str, environ: Mapping[str, str]) -> SourceHop:
+    """Return the source that the environment's keys are; raise if they are not there.
+
+    The hop's ``profile`` is the one for which they speak.
+    """
+    key_id = environ.get("AWS_ACCESS_KEY_ID", "")
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        if not environ.get(variable):
+            raise ConfigurationError(
+                f"{variable} is not set, and credentials are to come from the"
+                " environment",
+                hint="export it, or choose another source",
+            )
+    temporary = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN")
+    return SourceHop(
+        "environment",
+        profile,
+        key_id,
+        digest("keys", key_id),
+        explicit=False,
+        long_term=not temporary,
+    )
+
+
+def named_source(
+    kind: SourceKind, profile: Profile, environ: Mapping[str, str]
+) -> SourceHop:
+    """Return a source that ``credential_source`` names, or the machine's own.
+
+    Raises NothingHere when it is certain that the machine has none.
+    """
+    if kind == "environment":
+        return environment_source(profile.name, environ)
+    if kind == "ambient" and environ.get("AWS_EC2_METADATA_DISABLED") == "true":
+        names = [name for name in environ if name.startswith("AWS_CONTAINER_CRED")]
+        if not names:
+            raise NothingHere(
+                f'profile "{profile.name}" ({profile.origin}) has no credentials',
+                hint=f"add {KEY_ID} and {SECRET}, or a role_arn",
+            )
+    where = [
+        environ.get(name)
+        for name in (
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        )
+    ]
+    identity = digest(kind, where)
+    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
