@@ -206,7 +206,7 @@ def _alias(
     profiles: Profiles, profile: Profile, process: Setting, visited: list[str]
 ) -> Profile:
     named = _named_profiles(_words(process))
-    if not named:
+    if not named or not named[-1]:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" runs'
             " sts-plugin without saying for which profile",

@@ -1,0 +1,199 @@
+"""The sandbox as a test or a reader of the tutorial holds it.
+
+Owns: start and stop, the folder, the environment that leads an SDK here, the
+device's codes and the identity providers' proofs. Never: imports the engine.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyotp
+
+from sts_plugin.sandbox.actions import Estate
+from sts_plugin.sandbox.faults import Fault, Faults
+from sts_plugin.sandbox.files import write_files
+from sts_plugin.sandbox.identities import Registry
+from sts_plugin.sandbox.journal import Journal
+from sts_plugin.sandbox.mfa import Devices
+from sts_plugin.sandbox.organisation import Organisation
+from sts_plugin.sandbox.server import Server
+from sts_plugin.sandbox.service import Knobs, Service
+
+__all__ = ["Sandbox"]
+
+_YEAR_SECONDS = 365 * 24 * 3600
+
+# In any case: a proxy would be sent the requests that are meant for loopback.
+_PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
+
+
+class Sandbox:
+    """A strict STS on 127.0.0.1, and a folder of profiles that lead to it.
+
+    Use it as a context manager: entering writes the files and starts the
+    server, leaving stops every thread. The files stay, and are worth nothing
+    then. ``command`` is written into the profiles' ``credential_process`` lines as
+    it is; ``totp_file`` adds the device's seed to every profile with an MFA
+    device, so that nobody has to be asked.
+
+    ``journal`` holds what was asked, ``organisation`` who exists.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        command: str = "sts-plugin",
+        lifetime_seconds: int | None = None,
+        totp_file: bool = False,
+        organisation: Organisation | None = None,
+    ) -> None:
+        # Absolute: the profiles name files in it, and are read from anywhere.
+        self.folder = folder.absolute()
+        self.organisation = organisation or Organisation.example()
+        self.journal = Journal()
+        self._command = command
+        self._totp_file = totp_file
+        self._knobs = Knobs(lifetime_seconds)
+        self._faults = Faults()
+        self._estate = Estate(
+            self.organisation, Registry(self.organisation), Devices(self.organisation)
+        )
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        """Write the files and start the server."""
+        if self._server is not None:
+            raise RuntimeError("the sandbox is running already")
+        write_files(
+            self.folder,
+            self.organisation,
+            command=self._command,
+            web_identity_token=self.web_identity_token(lifetime_seconds=_YEAR_SECONDS),
+            totp_file=self._totp_file,
+        )
+        stopped = threading.Event()
+        service = Service(
+            self._estate, self._knobs, self.journal, self._faults, stopped
+        )
+        self._server = Server(service, self._knobs, stopped)
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the server; calls that were kept waiting end with it."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL of the server, while it runs."""
+        if self._server is None:
+            raise RuntimeError("the sandbox is not running: use it in a with statement")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def lifetime_seconds(self) -> int | None:
+        """The cap on every set issued from now on; None caps as STS does."""
+        return self._knobs.lifetime_seconds
+
+    @lifetime_seconds.setter
+    def lifetime_seconds(self, seconds: int | None) -> None:
+        self._knobs.lifetime_seconds = seconds
+
+    @property
+    def clock_offset_seconds(self) -> float:
+        """How far the server's clock is ahead of the true time."""
+        return self._knobs.clock_offset_seconds
+
+    @clock_offset_seconds.setter
+    def clock_offset_seconds(self, seconds: float) -> None:
+        self._knobs.clock_offset_seconds = seconds
+
+    def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return a copy of ``base`` in which every AWS SDK ends up here."""
+        kept = {
+            name: value
+            for name, value in base.items()
+            if not name.upper().startswith(("AWS_", "STS_PLUGIN_"))
+            and name.upper() not in _PROXIES
+        }
+        return kept | {
+            "AWS_CONFIG_FILE": str(self.folder / "config"),
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_STS": self.endpoint_url,
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "credentials"),
+            "NO_PROXY": "127.0.0.1",
+            "STS_PLUGIN_CACHE_DIR": str(self.folder / "cache"),
+            "STS_PLUGIN_SANDBOX": str(self.folder),
+        }
+
+    def code(self, user: str = "alice", *, at: float | None = None) -> str:
+        """Return the code on the user's device now, or ``at`` (a POSIX time).
+
+        The device's clock is right, whatever ``clock_offset_seconds`` says.
+        Raises ``KeyError`` for a user without a device.
+        """
+        seed = self.organisation.user(user).totp_seed
+        if seed is None:
+            raise KeyError(f"{user} has no MFA device")
+        return pyotp.TOTP(seed).at(time.time() if at is None else at)
+
+    def revoke(self, access_key_id: str) -> None:
+        """Delete a key: from now on it is InvalidClientTokenId."""
+        self._estate.registry.revoke(access_key_id)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Order trouble for calls to come; several are met in this order."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Cancel all trouble that was not met yet."""
+        self._faults.clear()
+
+    def web_identity_token(
+        self,
+        subject: str = "repo:example/app",
+        audience: str = "sts.amazonaws.com",
+        lifetime_seconds: int = 600,
+    ) -> str:
+        """Return a token of the sandbox's OpenID Connect provider."""
+        return self._estate.web_identities.sign(
+            subject, audience, datetime.now(UTC), lifetime_seconds
+        )
+
+    def saml_assertion(
+        self,
+        role_arn: str,
+        principal_arn: str,
+        *,
+        session_name: str = "alice",
+        lifetime_seconds: int = 300,
+        session_duration_seconds: int | None = None,
+    ) -> str:
+        """Return an assertion of the sandbox's SAML provider, in base64.
+
+        ``session_duration_seconds`` becomes its SessionNotOnOrAfter, which
+        shortens the role's session.
+        """
+        return self._estate.saml.sign(
+            role_arn,
+            principal_arn,
+            session_name=session_name,
+            now=datetime.now(UTC),
+            lifetime_seconds=lifetime_seconds,
+            session_duration_seconds=session_duration_seconds,
+        )
