@@ -38,6 +38,7 @@ __all__ = [
     "ROLE_SESSION_NAME",
     "SESSION_SECONDS",
     "SESSION_SECONDS_DEFAULT",
+    "SESSION_TOKEN_BYTES_MAX",
     "TEMPORARY_AGE_SECONDS_MAX",
     "USABLE_SECONDS",
     "Settings",
@@ -113,8 +114,12 @@ LOCK_NOTICE_SECONDS: Final = 2.0
 LOCK_WAIT_SECONDS: Final = 120.0
 """Prompt (55 s), one call (9 s) and the same again for whoever comes second."""
 
+SESSION_TOKEN_BYTES_MAX: Final = 32_768
+"""STS's tokens have some hundred bytes; callers can ask for at least 4,096 at most
+(shape ``minimumSessionTokenSizeType``), and AWS names no upper limit."""
+
 ENTRY_BYTES_MAX: Final = 65_536
-"""A session token has at most 4,096 bytes today; a larger entry is not ours."""
+"""Room for such a token and the rest; a larger entry is not ours."""
 
 ENTRY_AGE_SECONDS_MAX: Final = 37 * 3600
 """No session lives longer than 36 h: a file older than this can be swept."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
 from sts_plugin.errors import (
@@ -19,6 +19,7 @@ from sts_plugin.errors import (
     CodeRefused,
     ConfigurationError,
     Refused,
+    StsPluginError,
     Unreachable,
 )
 from sts_plugin.model import Credentials, Secret, SessionHop
@@ -26,10 +27,11 @@ from sts_plugin.model import Credentials, Secret, SessionHop
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sts_plugin.errors import StsPluginError
     from sts_plugin.model import Endpoint, RoleHop
 
 __all__ = ["Identity", "Sts", "call_of"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,26 @@ class Sts:
         Unreachable when there is no usable answer, ConfigurationError when the call
         cannot be built.
         """
+        return _raised(self._call(hop, caller, code))
+
+    def caller_identity(self, caller: Credentials) -> Identity:
+        """Ask AWS whose credentials these are; no permission is needed for it.
+
+        Raises as ``call`` does.
+        """
+        what = "GetCallerIdentity"
+        answer = _raised(self._ask("get_caller_identity", {}, caller, what=what))
+        fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
+        if not all(isinstance(field, str) for field in fields):
+            raise _no_answer(what, "the answer is not STS's")
+        return Identity(*map(str, fields))
+
+    # Below here errors are returned, not raised: a traceback would reach into
+    # frames that hold requests, answers and codes.
+
+    def _call(
+        self, hop: SessionHop | RoleHop, caller: Credentials, code: str | None
+    ) -> Credentials | StsPluginError:
         mfa = {"SerialNumber": hop.mfa_serial, "TokenCode": code} if code else {}
         if isinstance(hop, SessionHop):
             name = "get_session_token"
@@ -91,16 +113,9 @@ class Sts:
         given = {k: v for k, v in (arguments | mfa).items() if v is not None}
         what = f'{call_of(hop)} (profile "{hop.profile}")'
         answer = self._ask(name, given, caller, what=what, hop=hop)
+        if isinstance(answer, StsPluginError):
+            return answer
         return _credentials(answer, what, self._now(), account_id=_account(hop))
-
-    def caller_identity(self, caller: Credentials) -> Identity:
-        """Ask AWS whose credentials these are; no permission is needed for it."""
-        what = "GetCallerIdentity"
-        answer = self._ask("get_caller_identity", {}, caller, what=what)
-        fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
-        if not all(isinstance(field, str) for field in fields):
-            raise _no_answer(what, "the answer is not STS's")
-        return Identity(*map(str, fields))
 
     def _session_name(self) -> str:
         return f"sts-plugin-{self._now().timestamp():.0f}"
@@ -113,38 +128,23 @@ class Sts:
         *,
         what: str,
         hop: SessionHop | RoleHop | None = None,
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | StsPluginError:
         from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
         from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
-        unsent = (
-            aws.EndpointConnectionError,
-            aws.ConnectTimeoutError,
-            aws.ProxyConnectionError,
-            aws.SSLError,
-        )
+        # An answer that got lost has spent the code: no second attempt.
+        once = "TokenCode" in arguments
+        attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
         try:
-            # An answer that got lost has spent the code: no second attempt.
-            once = "TokenCode" in arguments
-            attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
             client = self._client(caller, attempts=attempts)
             answer: Mapping[str, Any] = getattr(client, name)(**arguments)
         except aws.ClientError as error:
-            raise _refusal(error.response, what, caller, hop) from None
-        except ResponseParserError:
-            raise _no_answer(what, "the answer is not STS's") from None
-        except unsent as error:
-            raise _no_answer(what, _reason(error), sent=False) from None
-        except (aws.HTTPClientError, aws.ConnectionError) as error:
-            raise _no_answer(what, _reason(error)) from None
-        except (aws.BotoCoreError, ValueError) as error:
-            raise ConfigurationError(
-                f"{what} cannot be sent: {error}",
-                hint="check region, endpoint_url and the profile's other keys",
-            ) from None
+            return _refusal(error.response, what, caller, hop)
+        except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
+            return _failure(error, what)
         except (LookupError, TypeError, AttributeError):
             # botocore's parser, given well-formed XML that is not STS's.
-            raise _no_answer(what, "the answer is not STS's") from None
+            return _no_answer(what, "the answer is not STS's")
         return answer
 
     def _client(self, caller: Credentials, *, attempts: int) -> Any:  # noqa: ANN401
@@ -185,19 +185,27 @@ def _account(hop: SessionHop | RoleHop) -> str | None:
     return parts[4] if len(parts) > 4 and parts[4].isdigit() else None  # noqa: PLR2004
 
 
+def _raised(outcome: T | StsPluginError) -> T:
+    if isinstance(outcome, StsPluginError):
+        raise outcome
+    return outcome
+
+
 def _credentials(
     answer: Mapping[str, Any], what: str, now: datetime, *, account_id: str | None
-) -> Credentials:
-    """Return the credentials of an answer; raise Unreachable unless it is whole."""
+) -> Credentials | Unreachable:
+    """Return the credentials of an answer, or an error unless it is whole."""
     issued = answer.get("Credentials")
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
     if not isinstance(issued, dict) or not all(issued.get(name) for name in names):
-        raise _no_answer(what, "the answer holds no credentials")
+        return _no_answer(what, "the answer holds no credentials")
+    if len(str(issued["SessionToken"])) > settings.SESSION_TOKEN_BYTES_MAX:
+        return _no_answer(what, "the answer is not STS's")
     expiration = issued.get("Expiration")
     if not isinstance(expiration, datetime) or expiration.tzinfo is None:
-        raise _no_answer(what, "the answer does not say when it expires")
+        return _no_answer(what, "the answer does not say when it expires")
     if expiration <= now:
-        raise _no_answer(
+        return _no_answer(
             what,
             f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already",
             hint="check this machine's clock",
@@ -208,6 +216,29 @@ def _credentials(
         session_token=Secret(str(issued["SessionToken"])),
         expiration=expiration.astimezone(UTC),
         account_id=account_id,
+    )
+
+
+def _failure(error: Exception, what: str) -> StsPluginError:
+    """Return our error for one that botocore had before or after AWS spoke."""
+    from botocore import exceptions as aws  # noqa: PLC0415 - in memory already
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    unsent = (
+        aws.EndpointConnectionError,
+        aws.ConnectTimeoutError,
+        aws.ProxyConnectionError,
+        aws.SSLError,
+    )
+    if isinstance(error, ResponseParserError):
+        # Its text quotes the answer, secrets included.
+        return _no_answer(what, "the answer is not STS's")
+    if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
+        # Its text names the URL, which for STS holds no secret.
+        return _no_answer(what, str(error), sent=not isinstance(error, unsent))
+    return ConfigurationError(
+        f"{what} cannot be sent: {error}",
+        hint="check region, endpoint_url and the profile's other keys",
     )
 
 
@@ -273,8 +304,3 @@ def _no_answer(
         sent=sent,
         hint=hint or "check network, proxy, region and endpoint_url",
     )
-
-
-def _reason(error: Exception) -> str:
-    # The text of these names the URL, which for STS holds no secret.
-    return str(error)
