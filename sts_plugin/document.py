@@ -14,7 +14,7 @@ from sts_plugin.model import Credentials, Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["from_document", "timestamp", "to_document"]
+__all__ = ["from_document", "parse_timestamp", "timestamp", "to_document"]
 
 
 def timestamp(moment: datetime) -> str:
@@ -24,6 +24,17 @@ def timestamp(moment: datetime) -> str:
     place of ``Z`` is no date in JavaScript. Fractions are cut, not rounded up.
     """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Return an aware UTC datetime; raise ValueError for anything without a zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time outside of the calendar") from None
 
 
 def to_document(credentials: Credentials) -> dict[str, str | int]:
@@ -58,13 +69,10 @@ def from_document(document: Mapping[str, Any]) -> Credentials:
     account_id = document.get("AccountId")
     if account_id is not None and not isinstance(account_id, str):
         raise ValueError("AccountId is not a string")
-    expiration = datetime.fromisoformat(str(fields["Expiration"]))
-    if expiration.tzinfo is None:
-        raise ValueError("Expiration has no zone")
     return Credentials(
         access_key_id=str(fields["AccessKeyId"]),
         secret_access_key=Secret(str(fields["SecretAccessKey"])),
         session_token=Secret(str(fields["SessionToken"])),
-        expiration=expiration.astimezone(UTC),
+        expiration=parse_timestamp(str(fields["Expiration"])),
         account_id=account_id,
     )

@@ -76,6 +76,7 @@ class Engine:
         self._session = session
         self._now = now
         self._memory = MemoryStore()
+        self._warned = False
         self.store = DiskStore(cache_folder(self._settings))
 
     def plan(
@@ -118,6 +119,8 @@ class Engine:
         try:
             self.store.prepare()
         except CacheUnusable as error:
-            self._tell(f"going on without the cache: {error.line}")
+            if not self._warned:
+                self._tell(f"going on without the cache: {error.line}")
+            self._warned = True
             return self._memory
         return self.store

@@ -7,7 +7,9 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from sts_plugin import settings
 from sts_plugin.keys import digest
+from sts_plugin.store import busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._codes: dict[str, set[str]] = defaultdict(set)
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: dict[str, threading.Lock] = {}
 
     def read(self, key: str) -> Entry | None:
         """Return the entry of this key."""
@@ -39,10 +41,18 @@ class MemoryStore:
             del self._entries[entry.key]
 
     @contextlib.contextmanager
-    def lock(self, name: str, waiting: Waiting) -> Iterator[None]:  # noqa: ARG002
+    def lock(self, name: str, waiting: Waiting) -> Iterator[None]:
         """Hold the lock of this name; only threads of this process can wait."""
-        with self._locks[name]:
+        lock = self._locks.setdefault(name, threading.Lock())
+        notice = settings.LOCK_NOTICE_SECONDS
+        if not lock.acquire(timeout=notice):
+            waiting(None)
+            if not lock.acquire(timeout=settings.LOCK_WAIT_SECONDS - notice):
+                raise busy(None)
+        try:
             yield
+        finally:
+            lock.release()
 
     def used_codes(self, device: str) -> frozenset[str]:
         """Return the digests of the codes that were given out for a device."""

@@ -98,7 +98,7 @@ class Life:
         """
         total = (self.expires - self.issued).total_seconds()
         wanted = settings.RENEW_BEFORE_SECONDS
-        margin = max(min(wanted, total - wanted), total / 4)
+        margin = min(wanted, max(total - wanted, total / 4))
         return self.expires - timedelta(seconds=margin)
 
     def fresh(self, now: datetime) -> bool:

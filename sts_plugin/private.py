@@ -7,6 +7,7 @@ Raises CacheUnusable, for a folder that others own or can enter as well.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -33,15 +34,24 @@ def read_private(path: Path) -> bytes | None:
     """
     # O_NONBLOCK: the open of a FIFO must not wait for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | CAREFULLY
-    with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
-        found = os.fstat(file.fileno())
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+            return None
+        raise
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             return None
         if os.name == "posix" and (
             found.st_uid != os.geteuid() or found.st_mode & 0o077
         ):
             return None
-        data = file.read(settings.ENTRY_BYTES_MAX + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(settings.ENTRY_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     return data if len(data) <= settings.ENTRY_BYTES_MAX else None
 
 
@@ -78,7 +88,7 @@ class PrivateFolder:
                 file.write(json.dumps(value).encode())
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            _put(temporary, path)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -110,8 +120,10 @@ class PrivateFolder:
         try:
             if not self.path.exists():
                 _refuse_foreign_home(self.path)
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self.path.chmod(0o700)  # whatever the umask was
+                missing = [p for p in self.path.parents if not p.exists()]
+                for folder in (*reversed(missing), self.path):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                    folder.chmod(0o700)  # whatever the umask was
             self.check()
         except OSError as error:
             raise unusable(self.path, error) from None
@@ -136,6 +148,14 @@ class PrivateFolder:
                 f"{self.path} can be entered by others",
                 hint=f"chmod 700 {self.path}",
             )
+
+
+def _put(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        path.rmdir()  # somebody put a folder in our place; a full one stays
+        temporary.replace(path)
 
 
 def unusable(path: Path, error: OSError) -> CacheUnusable:

@@ -15,6 +15,7 @@ import io
 import locale
 import os
 import shlex
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,7 +191,8 @@ def _sections(path: str) -> Iterator[tuple[str, Origin, Section]]:
             if setting.value.startswith("\n"):
                 parse_nested(setting)  # botocore rejects the whole file, so we do
             section[setting.key] = setting
-        yield header, Origin(path, parser.header_lines.get(header)), section
+        first = next((item.origin.line for item in section.values()), None)
+        yield header, Origin(path, parser.header_line(header, first)), section
 
 
 def _read(path: str) -> str | None:
@@ -236,7 +238,7 @@ class _LineParser(configparser.RawConfigParser):
     def __init__(self) -> None:
         super().__init__()
         self._line: int | None = None
-        self.header_lines: dict[str, int] = {}
+        self._header_lines: dict[str, list[int]] = defaultdict(list)
 
     def read_lines(self, text: str) -> None:
         """Parse ``text``; raise configparser.Error."""
@@ -246,9 +248,18 @@ class _LineParser(configparser.RawConfigParser):
     def _count(self, text: str) -> Iterator[str]:
         for number, line in enumerate(io.StringIO(text, newline=None), start=1):
             self._line = number
-            if header := self.SECTCRE.match(line):
-                self.header_lines.setdefault(header.group("header"), number)
+            if header := self.SECTCRE.match(line.strip()):
+                self._header_lines[header.group("header")].append(number)
             yield line
+
+    def header_line(self, header: str, first_key: int | None) -> int | None:
+        """Return the line of a header, given the line of the first key below it.
+
+        A continued value may hold a line that only looks like a header.
+        """
+        lines = self._header_lines[header]
+        before = [line for line in lines if first_key is None or line < first_key]
+        return (before or lines)[-1] if lines else None
 
     def optionxform(self, optionstr: str) -> str:
         """Lower-case the key, as always, and note its line while reading."""

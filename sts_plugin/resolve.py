@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sts_plugin import settings
@@ -19,6 +20,7 @@ from sts_plugin.errors import (
     CodeRefused,
     StsPluginError,
 )
+from sts_plugin.keys import digest
 from sts_plugin.mfa import Question, next_code
 from sts_plugin.model import Life, RoleHop
 from sts_plugin.store import Entry
@@ -71,6 +73,7 @@ class Resolver:
         self._tell = tell
         self._now = now
         self._cache_trouble = False
+        self._sent: frozenset[str] = frozenset()
 
     def resolve(self) -> Credentials:
         """Return credentials that may be handed out now.
@@ -98,11 +101,10 @@ class Resolver:
         except CallerRejected:
             # AWS no longer takes what the cache said was good (a revoked session,
             # a restarted test bench): forget it and build the chain once more.
-            if not done:
+            if credentials is None:
                 raise
-            for hop in self._plan.calls[:done]:
-                self._forget(hop)
-            return self._forward(0, None)
+            self._forget(done, credentials)
+            return self._forward(*self._newest())
 
     def _newest(self) -> tuple[int, Credentials | None]:
         """Return how many calls the newest good entry saves, and its credentials."""
@@ -181,15 +183,24 @@ class Resolver:
         entry = Entry(hop.key, life, to_document(credentials), label)
         self._try(lambda: self._store.publish(entry), None)
 
-    def _forget(self, hop: SessionHop | RoleHop) -> None:
-        entry = self._try(lambda: self._store.read(hop.key), None)
-        if entry is not None:
-            self._try(lambda: self._store.remove(entry), None)
+    def _forget(self, done: int, rejected: Credentials) -> None:
+        """Remove a rejected entry and all it stands on, unless it is newer by now."""
+        entries = [
+            self._try(partial(self._store.read, hop.key), None)
+            for hop in self._plan.calls[:done]
+        ]
+        last = entries[-1]
+        if last and last.document.get("AccessKeyId") == rejected.access_key_id:
+            for entry in entries:
+                if entry:
+                    self._try(partial(self._store.remove, entry), None)
 
     def _used(self, device: str) -> frozenset[str]:
-        return self._try(lambda: self._store.used_codes(device), frozenset())
+        nothing: frozenset[str] = frozenset()
+        return self._sent | self._try(lambda: self._store.used_codes(device), nothing)
 
     def _record(self, device: str, code: str) -> None:
+        self._sent |= {digest(device, code)}  # should the ledger be out of reach
         self._try(lambda: self._store.record_code(device, code), None)
 
     @contextlib.contextmanager

@@ -10,11 +10,13 @@ container and instance roles) is left to botocore's own providers.
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.model import Credentials, Secret
 from sts_plugin.source_kinds import KEY_ID, SECRET, TOKENS
@@ -30,7 +32,7 @@ __all__ = ["GUARD_VARIABLE", "load_source"]
 GUARD_VARIABLE = "_STS_PLUGIN_PROFILES"
 """Profiles whose ``credential_process`` the processes above this one run for us.
 
-Comma-separated. botocore has no such guard: a process that asks for its own profile
+A JSON list. botocore has no such guard: a process that asks for its own profile
 by a detour starts processes until the machine is full.
 """
 
@@ -70,7 +72,7 @@ def _environment(environ: Mapping[str, str]) -> Credentials:
     expiration = None
     if text := environ.get("AWS_CREDENTIAL_EXPIRATION"):
         try:
-            expiration = datetime.fromisoformat(text).astimezone(UTC)
+            expiration = parse_timestamp(text)
         except ValueError:
             raise ConfigurationError(
                 f"AWS_CREDENTIAL_EXPIRATION={text} is not a time",
@@ -175,12 +177,15 @@ def _providers(
 
 
 def _guard(hop: SourceHop, environ: Mapping[str, str]) -> dict[str, str]:
-    above = environ.get(GUARD_VARIABLE)
-    way = [*(above.split(",") if above else []), hop.profile]
+    try:
+        above = list(json.loads(environ.get(GUARD_VARIABLE, "[]")))
+    except (TypeError, ValueError):
+        above = []  # nobody but us writes it
+    way = [*map(str, above), hop.profile]
     if hop.profile in way[:-1]:
         raise ConfigurationError(
             f'{hop.origin}: the credential_process of profile "{hop.profile}" leads'
             f" back to the same profile ({' -> '.join(way)})",
             hint="let the command behind it use another profile",
         )
-    return {GUARD_VARIABLE: ",".join(way)}
+    return {GUARD_VARIABLE: json.dumps(way)}

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_plugin import settings
-from sts_plugin.errors import Busy
+from sts_plugin.errors import Busy, CacheUnusable
 from sts_plugin.keys import digest
 from sts_plugin.model import Life
 from sts_plugin.private import PrivateFolder, unusable
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-__all__ = ["DiskStore", "Entry", "Store", "Waiting"]
+__all__ = ["DiskStore", "Entry", "Store", "Waiting", "busy"]
 
 FORMAT = 1
 """Version of the files' format; another one reads as absent."""
+
+# Somebody may keep other things in the folder: only names of ours are touched.
+ENTRY_NAME = re.compile(r"[0-9a-f]{64}\.json")
+TEMPORARY_NAME = re.compile(r"\.([0-9a-f]{64})\.(?:json|codes)\.[0-9a-f]{16}\.tmp")
 
 Waiting = Callable[[int | None], None]
 """Called once when a lock takes long, with the process id of its holder if known."""
@@ -148,12 +153,14 @@ class DiskStore:
         now = time.time()
         for name, changed in self._folder.files():
             age = now - changed
-            left_over = name.endswith(".tmp") and (
-                name.startswith(f".{key}.") or age > settings.TEMPORARY_AGE_SECONDS_MAX
+            temporary = TEMPORARY_NAME.fullmatch(name)
+            left_over = temporary and (
+                temporary[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX
             )
             dead = _is_entry(name) and age > settings.ENTRY_AGE_SECONDS_MAX
             if left_over or dead:
-                self._folder.remove(name)
+                with contextlib.suppress(CacheUnusable):  # it can wait for another run
+                    self._folder.remove(name)
 
     # --- Locks ---
 
@@ -181,11 +188,7 @@ class DiskStore:
                 waiting(_holder(path))
                 lock.acquire(timeout=settings.LOCK_WAIT_SECONDS - notice)
         except Timeout:
-            raise Busy(
-                f"process {_holder(path) or 'unknown'} has been getting these"
-                f" credentials for {settings.LOCK_WAIT_SECONDS:.0f} seconds",
-                hint="answer its prompt or end it, and try again",
-            ) from None
+            raise busy(_holder(path)) from None
         except OSError as error:
             raise unusable(path, error) from None
         try:
@@ -217,12 +220,22 @@ class DiskStore:
         }
 
 
+def busy(holder: int | None) -> Busy:
+    """Return what to raise when a lock is held for too long."""
+    whom = f"process {holder}" if holder else "somebody else"
+    return Busy(
+        f"{whom} has been getting these credentials for"
+        f" {settings.LOCK_WAIT_SECONDS:.0f} seconds",
+        hint="answer its prompt or end it, and try again",
+    )
+
+
 def _ledger(device: str) -> str:
     return f"{digest('codes', device)}.codes"
 
 
 def _is_entry(name: str) -> bool:
-    return name.endswith(".json") and not name.startswith(".")
+    return bool(ENTRY_NAME.fullmatch(name))
 
 
 def _entry(data: Any, key: str) -> Entry | None:  # noqa: ANN401 - JSON
