@@ -201,15 +201,7 @@ def _role(  # noqa: PLR0913 - what a role hop is made of
     else:
         name = checked(profile, "role_session_name")
     external_id = checked(profile, "external_id")
-    duration = seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
-    limit = settings.CHAINED_ROLE_SECONDS_MAX
-    if chained and duration is not None and duration > limit:
-        notes.append(
-            f'duration_seconds = {duration} of profile "{profile.name}" becomes'
-            f" {limit}: STS allows one hour for a role that is assumed with temporary"
-            " credentials; it is renewed without asking"
-        )
-        duration = limit
+    duration = _duration(profile, notes, chained=chained)
     used = (profile.get(key) for key in ROLE_KEYS)
     values = {
         "role_arn": arn.value,
@@ -230,6 +222,20 @@ def _role(  # noqa: PLR0913 - what a role hop is made of
         mfa_serial=mfa_serial,
         settings=tuple(setting for setting in used if setting),
     )
+
+
+def _duration(profile: Profile, notes: list[str], *, chained: bool) -> int | None:
+    """Return how long a role is asked to last; note it where STS would refuse that."""
+    duration = seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
+    limit = settings.CHAINED_ROLE_SECONDS_MAX
+    if not chained or duration is None or duration <= limit:
+        return duration
+    notes.append(
+        f'duration_seconds = {duration} of profile "{profile.name}" becomes {limit}:'
+        " STS allows one hour for a role that is assumed with temporary credentials;"
+        " it is renewed without asking"
+    )
+    return limit
 
 
 def _mode(speakers: Sequence[Profile]) -> str:

@@ -14,19 +14,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
-from sts_plugin.errors import (
-    CallerRejected,
-    CodeRefused,
-    ConfigurationError,
-    Refused,
-    StsPluginError,
-    Unreachable,
-)
+from sts_plugin.errors import StsPluginError
 from sts_plugin.model import Credentials, Secret, SessionHop
+from sts_plugin.refusals import failure, no_answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sts_plugin.errors import Unreachable
     from sts_plugin.model import Endpoint, RoleHop
 
 __all__ = ["Identity", "Sts", "call_of"]
@@ -89,7 +84,7 @@ class Sts:
         answer = _raised(self._ask("get_caller_identity", {}, caller, what=what))
         fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
         if not all(isinstance(field, str) for field in fields):
-            raise _no_answer(what, "the answer is not STS's")
+            raise no_answer(what, "the answer is not STS's")
         return Identity(*map(str, fields))
 
     # Below here errors are returned, not raised: a traceback would reach into
@@ -139,12 +134,12 @@ class Sts:
             client = self._client(caller, attempts=attempts)
             answer: Mapping[str, Any] = getattr(client, name)(**arguments)
         except aws.ClientError as error:
-            return _refusal(error.response, what, caller, hop)
+            return refusal(error.response, what, caller, hop)
         except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
-            return _failure(error, what)
+            return failure(error, what)
         except (LookupError, TypeError, AttributeError):
             # botocore's parser, given well-formed XML that is not STS's.
-            return _no_answer(what, "the answer is not STS's")
+            return no_answer(what, "the answer is not STS's")
         return answer
 
     def _client(self, caller: Credentials, *, attempts: int) -> Any:  # noqa: ANN401
@@ -198,14 +193,14 @@ def _credentials(
     issued = answer.get("Credentials")
     names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
     if not isinstance(issued, dict) or not all(issued.get(name) for name in names):
-        return _no_answer(what, "the answer holds no credentials")
+        return no_answer(what, "the answer holds no credentials")
     if len(str(issued["SessionToken"])) > settings.SESSION_TOKEN_BYTES_MAX:
-        return _no_answer(what, "the answer is not STS's")
+        return no_answer(what, "the answer is not STS's")
     expiration = issued.get("Expiration")
     if not isinstance(expiration, datetime) or expiration.tzinfo is None:
-        return _no_answer(what, "the answer does not say when it expires")
+        return no_answer(what, "the answer does not say when it expires")
     if expiration <= now:
-        return _no_answer(
+        return no_answer(
             what,
             f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already",
             hint="check this machine's clock",
@@ -216,91 +211,4 @@ def _credentials(
         session_token=Secret(str(issued["SessionToken"])),
         expiration=expiration.astimezone(UTC),
         account_id=account_id,
-    )
-
-
-def _failure(error: Exception, what: str) -> StsPluginError:
-    """Return our error for one that botocore had before or after AWS spoke."""
-    from botocore import exceptions as aws  # noqa: PLC0415 - in memory already
-    from botocore.parsers import ResponseParserError  # noqa: PLC0415
-
-    unsent = (
-        aws.EndpointConnectionError,
-        aws.ConnectTimeoutError,
-        aws.ProxyConnectionError,
-        aws.SSLError,
-    )
-    if isinstance(error, ResponseParserError):
-        # Its text quotes the answer, secrets included.
-        return _no_answer(what, "the answer is not STS's")
-    if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
-        # Its text names the URL, which for STS holds no secret.
-        return _no_answer(what, str(error), sent=not isinstance(error, unsent))
-    return ConfigurationError(
-        f"{what} cannot be sent: {error}",
-        hint="check region, endpoint_url and the profile's other keys",
-    )
-
-
-def _refusal(
-    response: Mapping[str, Any],
-    what: str,
-    caller: Credentials,
-    hop: SessionHop | RoleHop | None,
-) -> StsPluginError:
-    """Return our error for one of AWS's; its text goes along, nothing else."""
-    error = response.get("Error", {})
-    code, text = str(error.get("Code", "")), str(error.get("Message", ""))
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    said = f"AWS refused {what}: {code}: {text}"
-    if status >= 500 or "Throttl" in code:  # noqa: PLR2004 - HTTP's server errors
-        return _no_answer(what, f"{code} {text}".strip())
-    if code == "AccessDenied" and "MultiFactorAuthentication failed" in text:
-        if "one time pass code" in text:
-            return CodeRefused(said, code=code, hint="wait for the device's next code")
-        return Refused(
-            said, code=code, hint="check mfa_serial: is it a device of this user?"
-        )
-    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}:
-        return CallerRejected(
-            said,
-            code=code,
-            hint=f"the credentials it was signed with ({caller.access_key_id}) are"
-            " expired, revoked or unknown",
-        )
-    return Refused(said, code=code, hint=_hint(code, hop))
-
-
-def _hint(code: str, hop: SessionHop | RoleHop | None) -> str:
-    """Return what usually helps against an error code."""
-    if code == "AccessDenied" and isinstance(hop, SessionHop):
-        return (
-            "the user's or the organisation's policies deny GetSessionToken; with"
-            " sts_plugin_mfa_mode = direct the role calls carry the codes instead"
-        )
-    return {
-        "AccessDenied": (
-            "the role's trust policy must allow this caller; trust policies often"
-            " ask for MFA (mfa_serial), an external_id, a certain role_session_name"
-            " or organisation, and the caller's own policies must allow"
-            " sts:AssumeRole"
-        ),
-        "ValidationError": "correct the value in the profile",
-        "SignatureDoesNotMatch": (
-            "the secret access key is wrong, or this machine's clock is more than"
-            " five minutes off"
-        ),
-        "RegionDisabledException": (
-            "an administrator must switch STS on in this region"
-        ),
-    }.get(code, "")
-
-
-def _no_answer(
-    what: str, why: str, *, sent: bool = True, hint: str = ""
-) -> Unreachable:
-    return Unreachable(
-        f"no usable answer to {what}: {why}",
-        sent=sent,
-        hint=hint or "check network, proxy, region and endpoint_url",
     )

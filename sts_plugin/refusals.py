@@ -1,0 +1,119 @@
+"""What AWS's errors and botocore's mean for whoever reads them.
+
+    an error or an unusable answer -> one of our errors, with what usually helps
+
+AWS's own words go along; requests, answers and what botocore quotes of them do not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.errors import (
+    CallerRejected,
+    CodeRefused,
+    ConfigurationError,
+    Refused,
+    Unreachable,
+)
+from sts_plugin.model import SessionHop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sts_plugin.errors import StsPluginError
+    from sts_plugin.model import Credentials, RoleHop
+
+__all__ = ["failure", "no_answer", "refusal"]
+
+
+def failure(error: Exception, what: str) -> StsPluginError:
+    """Return our error for one that botocore had before or after AWS spoke."""
+    from botocore import exceptions as aws  # noqa: PLC0415 - in memory already
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    unsent = (
+        aws.EndpointConnectionError,
+        aws.ConnectTimeoutError,
+        aws.ProxyConnectionError,
+        aws.SSLError,
+    )
+    if isinstance(error, ResponseParserError):
+        # Its text quotes the answer, secrets included.
+        return no_answer(what, "the answer is not STS's")
+    if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
+        # Its text names the URL, which for STS holds no secret.
+        return no_answer(what, str(error), sent=not isinstance(error, unsent))
+    return ConfigurationError(
+        f"{what} cannot be sent: {error}",
+        hint="check region, endpoint_url and the profile's other keys",
+    )
+
+
+def refusal(
+    response: Mapping[str, Any],
+    what: str,
+    caller: Credentials,
+    hop: SessionHop | RoleHop | None,
+) -> StsPluginError:
+    """Return our error for one of AWS's.
+
+    ``response`` is botocore's ``ClientError.response``, ``what`` the call in words.
+    """
+    error = response.get("Error", {})
+    code, text = str(error.get("Code", "")), str(error.get("Message", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said = f"AWS refused {what}: {code}: {text}"
+    if status >= 500 or "Throttl" in code:  # noqa: PLR2004 - HTTP's server errors
+        return no_answer(what, f"{code} {text}".strip())
+    if code == "AccessDenied" and "MultiFactorAuthentication failed" in text:
+        if "invalid MFA one time pass code" in text:
+            return CodeRefused(said, code=code, hint="wait for the device's next code")
+        return Refused(
+            said, code=code, hint="check mfa_serial: is it a device of this user?"
+        )
+    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}:
+        return CallerRejected(
+            said,
+            code=code,
+            hint=f"the credentials it was signed with ({caller.access_key_id}) are"
+            " expired, revoked or unknown",
+        )
+    return Refused(said, code=code, hint=_hint(code, hop))
+
+
+def _hint(code: str, hop: SessionHop | RoleHop | None) -> str:
+    """Return what usually helps against an error code."""
+    if code == "AccessDenied" and isinstance(hop, SessionHop):
+        return (
+            "the user's or the organisation's policies deny GetSessionToken; with"
+            " sts_plugin_mfa_mode = direct the role calls carry the codes instead"
+        )
+    return {
+        "AccessDenied": (
+            "the role's trust policy must allow this caller; trust policies often"
+            " ask for MFA (mfa_serial), an external_id, a certain role_session_name"
+            " or organisation, and the caller's own policies must allow"
+            " sts:AssumeRole"
+        ),
+        "ValidationError": "correct the value in the profile",
+        "SignatureDoesNotMatch": (
+            "the secret access key is wrong, or this machine's clock is more than"
+            " five minutes off"
+        ),
+        "RegionDisabledException": (
+            "an administrator must switch STS on in this region"
+        ),
+    }.get(code, "")
+
+
+def no_answer(what: str, why: str, *, sent: bool = True, hint: str = "") -> Unreachable:
+    """Return what to raise when AWS did not say yes or no.
+
+    ``sent`` False: the request cannot have reached AWS.
+    """
+    return Unreachable(
+        f"no usable answer to {what}: {why}",
+        sent=sent,
+        hint=hint or "check network, proxy, region and endpoint_url",
+    )
