@@ -122,8 +122,10 @@ class PrivateFolder:
                 _refuse_foreign_home(self.path)
                 missing = [p for p in self.path.parents if not p.exists()]
                 for folder in (*reversed(missing), self.path):
-                    folder.mkdir(mode=0o700, exist_ok=True)
-                    folder.chmod(0o700)  # whatever the umask was
+                    # What another process makes meanwhile is not ours to change.
+                    with contextlib.suppress(FileExistsError):
+                        folder.mkdir(mode=0o700)
+                        folder.chmod(0o700)  # whatever the umask was
             self.check()
         except OSError as error:
             raise unusable(self.path, error) from None

@@ -7,6 +7,7 @@ the two together. Reads the environment it is given and nothing else.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -143,7 +144,7 @@ class Settings:
         """Read our variables; raise ConfigurationError for one that is no use.
 
         ``STS_PLUGIN_CACHE_DIR``
-            folder of the cache, instead of the platform's own.
+            folder of the cache, an absolute path, instead of the platform's own.
         ``STS_PLUGIN_PROMPT_SECONDS``
             how long a prompt waits for a code.
         """
@@ -157,4 +158,10 @@ class Settings:
                 f"STS_PLUGIN_PROMPT_SECONDS={text} is not a number of seconds",
                 hint="use a number above 0 and at most 3600",
             )
-        return cls(environ.get("STS_PLUGIN_CACHE_DIR") or None, seconds)
+        folder = os.path.expanduser(environ.get("STS_PLUGIN_CACHE_DIR", ""))  # noqa: PTH111
+        if folder and not os.path.isabs(folder):  # noqa: PTH117
+            raise ConfigurationError(
+                f"STS_PLUGIN_CACHE_DIR={folder} is not an absolute path",
+                hint="write the path from the root: programs run in many folders",
+            )
+        return cls(folder or None, seconds)

@@ -75,12 +75,10 @@ def profile_source(
     in so many words; else a web identity in the environment comes first. Raises
     ConfigurationError for half a source.
     """
-    web = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-    if top and not explicit and all(environ.get(name) for name in web):
-        identity = digest("web-identity", [environ[name] for name in web])
-        return SourceHop(
-            "web-identity", profile.name, identity, identity, explicit=False
-        )
+    if top and not explicit:
+        found = _web_identity_in_environment(profile, environ)
+        if found is not None:
+            return found
     kind = source_kind(profile)
     if kind == "static":
         return _static(profile)
@@ -102,6 +100,35 @@ def profile_source(
     settings = {key: item.value for key, item in profile.settings().items()}
     identity = digest(kind, profile.name, settings)
     return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
+
+
+def _web_identity_in_environment(
+    profile: Profile, environ: Mapping[str, str]
+) -> SourceHop | None:
+    """Return the web identity that the environment names, in part or in whole.
+
+    botocore takes each of the two values from the environment if it is there, else
+    from the profile.
+    """
+    variables = {
+        "role_arn": "AWS_ROLE_ARN",
+        "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
+    }
+    said = {key: environ.get(name, "") for key, name in variables.items()}
+    plain = {key: profile.plain(key) for key in variables}
+    values = {
+        key: said[key] or (setting.value if setting else "")
+        for key, setting in plain.items()
+    }
+    if not any(said.values()) or not values["web_identity_token_file"]:
+        return None
+    if not values["role_arn"]:
+        raise ConfigurationError(
+            "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not",
+            hint="export the ARN of the role that the token is for",
+        )
+    identity = digest("web-identity", values)
+    return SourceHop("web-identity", profile.name, identity, identity, explicit=False)
 
 
 def _static(profile: Profile) -> SourceHop:

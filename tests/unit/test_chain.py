@@ -1,0 +1,677 @@
+from __future__ import annotations
+
+import getpass
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+
+import botocore.credentials
+import botocore.exceptions
+import pytest
+
+from sts_plugin.chain import follow
+from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
+
+A, B = "AKIAA", "AKIAB"
+KEYS_A = f"aws_access_key_id = {A}\naws_secret_access_key = s"
+KEYS_B = f"aws_access_key_id = {B}\naws_secret_access_key = s"
+ROLE = "arn:aws:iam::111111111111:role/"
+ENV = {"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "s"}
+WEB_ENV = {
+    "AWS_ROLE_ARN": f"{ROLE}env",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token",
+}
+PROCESS = "credential_process = {folder}/process"
+
+
+def role(name):
+    return f"role_arn = {ROLE}{name}"
+
+
+# --- Parity: the same calls, signed by the same identity, as stock botocore ---
+
+# (config, credentials, environment): each profile under test is "p".
+PARITY = {
+    "static": (f"[profile p]\n{KEYS_A}", "", {}),
+    "static in credentials": ("", f"[p]\n{KEYS_A}", {}),
+    "static in both": (f"[profile p]\n{KEYS_A}", f"[p]\n{KEYS_B}", {}),
+    "key id in config, secret in credentials": (
+        f"[profile p]\naws_access_key_id = {A}",
+        "[p]\naws_secret_access_key = s",
+        {},
+    ),
+    "key id in credentials, secret in config": (
+        "[profile p]\naws_secret_access_key = s",
+        f"[p]\naws_access_key_id = {A}",
+        {},
+    ),
+    "key id only": (f"[profile p]\naws_access_key_id = {A}", "", {}),
+    "key id only in credentials, both in config": (
+        f"[profile p]\n{KEYS_A}",
+        f"[p]\naws_access_key_id = {B}",
+        {},
+    ),
+    "secret only": ("[profile p]\naws_secret_access_key = s", "", {}),
+    "secret only in credentials, both in config": (
+        f"[profile p]\n{KEYS_A}",
+        "[p]\naws_secret_access_key = t",
+        {},
+    ),
+    "nothing": ("[profile p]\nregion = r", "", {}),
+    "source without a role": (
+        f"[profile p]\nsource_profile = b\n[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "role": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "role in the credentials file": (
+        "",
+        f"[p]\n{role('r')}\nsource_profile = b\n[b]\n{KEYS_B}",
+        {},
+    ),
+    "role whose keys are in both files": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n[profile b]\n{KEYS_B}",
+        "[p]\nsource_profile = b",
+        {},
+    ),
+    "role over two roles": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\n[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "top with keys and a source": (
+        f"[profile p]\n{KEYS_A}\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "top with keys and no source": (f"[profile p]\n{KEYS_A}\n{role('r')}", "", {}),
+    "middle with keys and a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{KEYS_A}\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "middle with a stray secret and a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\naws_secret_access_key = s\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "middle with a process and a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{PROCESS}\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "top with a process and a role": (
+        f"[profile p]\n{PROCESS}\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "top with a process and a role without a source": (
+        f"[profile p]\n{PROCESS}\n{role('r')}",
+        "",
+        {},
+    ),
+    "itself, with keys": (
+        f"[profile p]\n{KEYS_A}\n{role('r')}\nsource_profile = p",
+        "",
+        {},
+    ),
+    "itself, with keys in the credentials file": (
+        f"[profile p]\n{role('r')}\nsource_profile = p",
+        f"[p]\n{KEYS_A}",
+        {},
+    ),
+    "itself, without keys": (f"[profile p]\n{role('r')}\nsource_profile = p", "", {}),
+    "itself, with a process": (
+        f"[profile p]\n{PROCESS}\n{role('r')}\nsource_profile = p",
+        "",
+        {},
+    ),
+    "itself in the middle, with keys": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{KEYS_A}\n{role('q')}\nsource_profile = q",
+        "",
+        {},
+    ),
+    "itself in the middle, without keys": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = q",
+        "",
+        {},
+    ),
+    "loop": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = p",
+        "",
+        {},
+    ),
+    "loop, top with keys": (
+        f"[profile p]\n{KEYS_A}\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = p",
+        "",
+        {},
+    ),
+    "loop, middle with keys": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{KEYS_A}\n{role('q')}\nsource_profile = p",
+        "",
+        {},
+    ),
+    "loop behind the top": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{role('b')}\nsource_profile = q",
+        "",
+        {},
+    ),
+    "missing source": (f"[profile p]\n{role('r')}\nsource_profile = b", "", {}),
+    "quoted source": (
+        f'[profile p]\n{role("r")}\nsource_profile = "b"\n[profile b]\n{KEYS_B}',
+        "",
+        {},
+    ),
+    "source without credentials": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\nregion = r",
+        "",
+        {},
+    ),
+    "source that is empty": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]",
+        "",
+        {},
+    ),
+    "source with half its keys": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\naws_access_key_id = {B}",
+        "",
+        {},
+    ),
+    "source with a secret and a process": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\naws_secret_access_key = s\n{PROCESS}",
+        "",
+        {},
+    ),
+    "default as the source": (
+        f"[profile p]\n{role('r')}\nsource_profile = default\n[default]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "source and credential_source": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"credential_source = Environment\n[profile b]\n{KEYS_B}",
+        "",
+        ENV,
+    ),
+    "credential_source Environment": (
+        f"[profile p]\n{role('r')}\ncredential_source = Environment",
+        "",
+        ENV,
+    ),
+    "credential_source Environment, and none there": (
+        f"[profile p]\n{role('r')}\ncredential_source = Environment",
+        "",
+        {},
+    ),
+    "credential_source in lower case": (
+        f"[profile p]\n{role('r')}\ncredential_source = environment",
+        "",
+        ENV,
+    ),
+    "unknown credential_source": (
+        f"[profile p]\n{role('r')}\ncredential_source = Other",
+        "",
+        {},
+    ),
+    "credential_source in a source without a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        "[profile b]\ncredential_source = Environment",
+        "",
+        ENV,
+    ),
+    "credential_source in the middle": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\ncredential_source = Environment",
+        "",
+        ENV,
+    ),
+    "process": (f"[profile p]\n{PROCESS}", "", {}),
+    "process and keys in config": (f"[profile p]\n{PROCESS}\n{KEYS_A}", "", {}),
+    "process and keys in credentials": (
+        f"[profile p]\n{PROCESS}",
+        f"[p]\n{KEYS_A}",
+        {},
+    ),
+    "process as the source": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\n{PROCESS}",
+        "",
+        {},
+    ),
+    "web identity": (
+        f"[profile p]\n{role('w')}\nweb_identity_token_file = {{folder}}/token",
+        "",
+        {},
+    ),
+    "web identity and a source": (
+        f"[profile p]\n{role('w')}\nweb_identity_token_file = {{folder}}/token\n"
+        f"source_profile = b\nexternal_id = x\n[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "web identity and keys": (
+        f"[profile p]\n{role('w')}\nweb_identity_token_file = {{folder}}/token",
+        f"[p]\n{KEYS_A}",
+        {},
+    ),
+    "web identity as the source": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{role('w')}\nweb_identity_token_file = {{folder}}/token",
+        "",
+        {},
+    ),
+    "web identity without a role": (
+        "[profile p]\nweb_identity_token_file = {folder}/token",
+        "",
+        {},
+    ),
+    "empty web identity, role and source": (
+        f"[profile p]\n{role('r')}\nweb_identity_token_file =\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}",
+        "",
+        {},
+    ),
+    "environment": (f"[profile p]\n{KEYS_A}", "", ENV),
+    "environment and a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\n{KEYS_B}",
+        "",
+        ENV,
+    ),
+    "environment with an empty key id": (
+        f"[profile p]\n{KEYS_A}",
+        "",
+        ENV | {"AWS_ACCESS_KEY_ID": ""},
+    ),
+    "environment with a key id only": (
+        f"[profile p]\n{KEYS_A}",
+        "",
+        {"AWS_ACCESS_KEY_ID": "AKIAENV"},
+    ),
+    "environment with a secret only": (
+        f"[profile p]\n{KEYS_A}",
+        "",
+        {"AWS_SECRET_ACCESS_KEY": "s"},
+    ),
+    "environment, and the profile does not exist": ("[profile q]", "", ENV),
+    "web identity of the environment": (f"[profile p]\n{KEYS_A}", "", WEB_ENV),
+    "web identity of the environment and a role": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\n{KEYS_B}",
+        "",
+        WEB_ENV,
+    ),
+    "AWS_ROLE_ARN alone": (
+        f"[profile p]\n{KEYS_A}",
+        "",
+        {"AWS_ROLE_ARN": f"{ROLE}env"},
+    ),
+    "a role of the environment for the token of a profile": (
+        f"[profile p]\n{role('r')}\nweb_identity_token_file = {{folder}}/token",
+        "",
+        {"AWS_ROLE_ARN": f"{ROLE}env"},
+    ),
+    "a token of the environment for the role of a profile": (
+        f"[profile p]\n{role('r')}\nweb_identity_token_file = {{folder}}/none",
+        "",
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token"},
+    ),
+    "a token of the environment and no role": (
+        f"[profile p]\n{KEYS_A}",
+        "",
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token"},
+    ),
+    "unknown profile": ("[profile q]", "", {}),
+    "sso and keys": (
+        f"[profile p]\n{KEYS_A}\nsso_account_id = 1",
+        f"[p]\n{KEYS_B}",
+        {},
+    ),
+    "sso without an account or a role": (
+        f"[profile p]\n{KEYS_A}\nsso_start_url = u\nsso_region = r",
+        "",
+        {},
+    ),
+    "empty role": (f"[profile p]\nrole_arn =\nregion = r\n{KEYS_A}", "", {}),
+}
+
+
+class FakeClient:
+    """An STS that writes down who asks for what, and answers with new keys."""
+
+    def __init__(self, calls, key):
+        self.calls, self.key = calls, key
+
+    def assume_role(self, **arguments):
+        return self._answer(self.key, arguments)
+
+    def assume_role_with_web_identity(self, **arguments):
+        return self._answer("web", arguments)
+
+    def _answer(self, who, arguments):
+        self.calls.append((who, arguments["RoleArn"]))
+        expires = datetime.now(UTC) + timedelta(hours=1)
+        credentials = {
+            "AccessKeyId": f"for {arguments['RoleArn']}",
+            "SecretAccessKey": "s",
+            "SessionToken": "t",
+            "Expiration": expires.isoformat(),
+        }
+        return {"Credentials": credentials}
+
+
+@pytest.fixture
+def setting(aws, tmp_path):
+    """Fill in the folder, write the files, and make what they name."""
+    (tmp_path / "token").write_text("token")
+    process = tmp_path / "process"
+    process.write_text(
+        f"#!{sys.executable}\n"
+        'print(\'{"Version": 1, "AccessKeyId": "AKIAPROCESS", '
+        '"SecretAccessKey": "s"}\')\n'
+    )
+    process.chmod(0o755)
+
+    def fill(config, credentials="", environ=None):
+        folder = str(tmp_path)
+        environ = {k: v.format(folder=folder) for k, v in (environ or {}).items()}
+        texts = [text.replace("{folder}", folder) for text in (config, credentials)]
+        return aws(*texts), {**environ, "AWS_EC2_METADATA_DISABLED": "true"}
+
+    return fill
+
+
+@pytest.fixture
+def theirs(stock, mocker):
+    """Return the calls stock botocore makes and the key it ends with, or None."""
+
+    def resolve(environ, *, explicit):
+        calls = []
+        mocker.patch.object(
+            botocore.credentials,
+            "_get_client_creator",
+            return_value=lambda _service, **given: FakeClient(
+                calls, given.get("aws_access_key_id")
+            ),
+        )
+        mocker.patch.object(getpass, "getpass", side_effect=AssertionError)
+        environ = environ if explicit else {**environ, "AWS_PROFILE": "p"}
+        session = stock("p" if explicit else None, environ)
+        try:
+            found = session.get_credentials()
+            key = found.get_frozen_credentials().access_key if found else None
+        except (botocore.exceptions.BotoCoreError, FileNotFoundError):
+            return None
+        return key and [*calls, key]
+
+    return resolve
+
+
+def ours(profiles, environ, *, explicit):
+    try:
+        chain = follow(profiles, "p", environ, explicit=explicit)
+    except StsPluginError:
+        return None
+    calls, key = [], chain.source.identity
+    if chain.source.kind == "process":
+        key = "AKIAPROCESS"
+    elif chain.source.kind == "sso":
+        return None  # there is no token here, so that botocore has nothing either
+    elif chain.source.kind == "web-identity":
+        named = profiles["p"] if not chain.roles else profiles[chain.source.profile]
+        written = named.plain("role_arn")
+        from_environ = not chain.source.explicit
+        arn = written.value if written else None
+        if from_environ:
+            arn = environ.get("AWS_ROLE_ARN", arn)
+        calls.append(("web", arn))
+        key = f"for {arn}"
+    for profile in chain.roles:
+        arn = profile.get("role_arn").value
+        calls.append((key, arn))
+        key = f"for {arn}"
+    return [*calls, key]
+
+
+@pytest.mark.parametrize("explicit", [True, False], ids=["explicit", "AWS_PROFILE"])
+@pytest.mark.parametrize("case", PARITY.values(), ids=PARITY)
+def test_a_chain_is_followed_as_stock_botocore_follows_it(
+    setting, theirs, case, explicit
+):
+    profiles, environ = setting(*case)
+    assert ours(profiles, environ, explicit=explicit) == theirs(
+        environ, explicit=explicit
+    )
+
+
+# --- What each error says ---
+
+
+@pytest.mark.parametrize(
+    ("config", "line", "words"),
+    [
+        (f"[profile p]\n{role('r')}\n", 2, "nothing to assume it from"),
+        (
+            f"[profile p]\n{role('r')}\nsource_profile = b\n",
+            3,
+            "source_profile = b",
+        ),
+        (
+            f"[profile p]\n{role('r')}\ncredential_source = Other\n",
+            3,
+            "credential_source = Other",
+        ),
+        (
+            f"[profile p]\n{role('r')}\nsource_profile = q\n"
+            f"[profile q]\n{role('q')}\nsource_profile = p\n",
+            6,
+            "p -> q -> p",
+        ),
+        (f"[profile p]\n{role('r')}\nsource_profile = p\n", 3, "p -> p"),
+        (
+            f"[profile p]\n{role('r')}\nsource_profile = b\n"
+            "credential_source = Environment\n",
+            4,
+            "both source_profile",
+        ),
+        (
+            f"[profile p]\n{role('r')}\nsource_profile = b\n[profile b]\n",
+            4,
+            "has no credentials",
+        ),
+        ("[profile p]\naws_access_key_id = A\n", 2, "has no aws_secret_access_key"),
+        (
+            "[profile p]\naws_access_key_id =\naws_secret_access_key = canary\n",
+            2,
+            "has no aws_access_key_id",
+        ),
+        (
+            "[profile p]\nweb_identity_token_file = /x\n",
+            1,
+            "no role_arn",
+        ),
+        (
+            "[profile p]\ncredential_process = sts-plugin 'x\n",
+            2,
+            "cannot be split",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_and_line_and_how_to_mend_it(
+    aws, config, line, words
+):
+    with pytest.raises(ConfigurationError) as caught:
+        follow(aws(config), "p", {}, explicit=True)
+    assert f"{aws.config}:{line}" in caught.value.line
+    assert words in caught.value.line
+    assert caught.value.hint
+    assert "canary" not in caught.value.line
+
+
+def test_nothing_on_a_machine_without_a_metadata_service_is_nothing_here(aws):
+    off = {"AWS_EC2_METADATA_DISABLED": "true"}
+    with pytest.raises(NothingHere):
+        follow(aws("[profile p]\n"), "p", off, explicit=True)
+    uri = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1"}
+    chain = follow(aws("[profile p]\n"), "p", off | uri, explicit=True)
+    assert chain.source.kind == "ambient"
+
+
+def test_a_machine_without_files_may_have_an_instance_role(aws):
+    chain = follow(aws(), "default", {}, explicit=False)
+    assert (chain.source.kind, chain.roles) == ("ambient", ())
+    with pytest.raises(ConfigurationError):
+        follow(aws(), "default", {}, explicit=True)
+    with pytest.raises(ConfigurationError):
+        follow(aws(), "other", {}, explicit=False)
+
+
+def test_a_missing_default_profile_does_not_hide_the_environment(aws):
+    chain = follow(aws(), "default", ENV, explicit=False)
+    assert (chain.source.identity, chain.selected) == ("AKIAENV", None)
+
+
+# --- Our prefix ---
+
+
+def test_one_profile_can_hold_a_process_for_the_sdks_and_a_role_for_us(aws):
+    profiles = aws(
+        "[profile p]\n"
+        "credential_process = sts-plugin credential-process --profile p\n"
+        f"sts_plugin_role_arn = {ROLE}r\nsts_plugin_source_profile = b\n"
+        f"[profile b]\n{KEYS_B}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert chain.source.identity == B
+    assert [profile.name for profile in chain.roles] == ["p"]
+
+
+def test_our_own_role_wins_over_web_identity(aws):
+    profiles = aws(
+        "[profile p]\nweb_identity_token_file = /x\n"
+        f"sts_plugin_role_arn = {ROLE}r\nsource_profile = b\n[profile b]\n{KEYS_B}\n"
+    )
+    assert follow(profiles, "p", {}, explicit=True).source.identity == B
+
+
+# --- A credential_process that is sts-plugin ---
+
+OURS = [
+    "sts-plugin credential-process --profile {}",
+    "sts-plugin credential-process --profile={}",
+    "/usr/local/bin/sts-plugin credential-process --profile {}",
+    '"/opt/my tools/sts-plugin" credential-process --profile {}',
+    "sts-plugin.exe credential-process --profile {}",
+    "python3 -m sts_plugin credential-process --profile {}",
+    "/usr/bin/python3 -I -m sts_plugin credential-process --profile {}",
+    "sts-plugin credential-process --profile other --profile {}",
+    "sts-plugin credential-process --profile=other --profile {}",
+    "sts-plugin credential-process --profile other --profile={}",
+]
+FOREIGN = [
+    "other-tool credential-process --profile b",
+    "sts-plugin-helper credential-process --profile b",
+    "/opt/sts-plugin/helper credential-process --profile b",
+    "sts-plugin exec --profile b -- print-keys",
+    "python -m other credential-process --profile b",
+    "sh -c 'sts-plugin credential-process --profile b'",
+]
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_our_own_process_is_followed_to_its_profile(aws, command):
+    profiles = aws(
+        f"[profile p]\nregion = r\ncredential_process = {command.format('b')}\n"
+        f"[profile b]\n{KEYS_B}\n[profile other]\n{KEYS_A}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (chain.source.kind, chain.source.identity) == ("static", B)
+    assert chain.selected.name == "b"  # as in the process that is not started
+
+
+@pytest.mark.parametrize("command", FOREIGN)
+def test_a_process_that_is_not_ours_is_a_source(aws, command):
+    profiles = aws(
+        f"[profile p]\ncredential_process = {command}\n[profile b]\n{KEYS_B}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (chain.source.kind, chain.source.profile) == ("process", "p")
+
+
+def test_an_alias_of_a_role_is_that_role(aws):
+    profiles = aws(
+        f"[profile p]\ncredential_process = {OURS[0].format('q')}\n"
+        f"[profile q]\n{KEYS_A}\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (chain.source.identity, [it.name for it in chain.roles]) == (B, ["q"])
+    assert chain.selected.name == "q"
+
+
+def test_an_alias_can_be_the_source_of_a_role(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\ncredential_process = {OURS[0].format('a')}\n"
+        f"[profile a]\n{role('a')}\nsource_profile = b\n[profile b]\n{KEYS_B}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (chain.source.identity, [it.name for it in chain.roles]) == (B, ["a", "p"])
+    assert chain.selected.name == "p"
+
+
+def test_keys_in_the_credentials_file_win_over_our_own_process(aws):
+    profiles = aws(
+        f"[profile p]\ncredential_process = {OURS[0].format('p')}\n", f"[p]\n{KEYS_A}\n"
+    )
+    assert follow(profiles, "p", {}, explicit=True).source.identity == A
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            "[profile p]\ncredential_process = sts-plugin credential-process",
+            "--profile p",
+        ),
+        (
+            "[profile p]\ncredential_process = sts-plugin credential-process --profile",
+            "--profile p",
+        ),
+        (f"[profile p]\ncredential_process = {OURS[0].format('p')}", "sts_plugin_role"),
+        (f"[profile p]\ncredential_process = {OURS[0].format('x')}", "does not exist"),
+        (
+            f"[profile p]\ncredential_process = {OURS[0].format('q')}\n"
+            f"[profile q]\ncredential_process = {OURS[1].format('p')}",
+            "p -> q -> p",
+        ),
+        (
+            f"[profile p]\n{role('r')}\nsource_profile = q\n"
+            f"[profile q]\ncredential_process = {OURS[1].format('p')}",
+            "p -> q -> p",
+        ),
+    ],
+)
+def test_our_own_process_that_leads_nowhere_is_told(aws, config, words):
+    with pytest.raises(ConfigurationError, match=r"config:\d") as caught:
+        follow(aws(textwrap.dedent(config) + "\n"), "p", {}, explicit=True)
+    assert words in caught.value.line

@@ -1,0 +1,207 @@
+"""The import table of the package: who may know of whom."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import sts_plugin
+
+ROOT = Path(sts_plugin.__file__).parent
+
+# What each module may import of ours, at its top or late. The first row that
+# matches counts; each module needs one. "X.*" stands for X and all below it.
+TABLE = {
+    "errors": "",
+    "keys": "",
+    "settings": "errors",
+    "model": "settings",
+    "profiles": "errors model",
+    "endpoint": "errors model profiles",
+    "source_kinds": "errors keys model profiles",
+    "chain": "errors keys model profiles source_kinds",
+    "checks": "errors settings model profiles",
+    "plan": "errors settings keys model chain checks endpoint profiles",
+    "private": "errors settings",
+    "document": "model",
+    "store": "errors settings keys model private",
+    "memory": "settings keys store",
+    "mfa.*": "errors settings keys model private mfa.*",
+    "refusals": "errors model",
+    "sts": "errors settings model refusals",
+    "sources": "errors model profiles source_kinds document",
+    "resolve": "errors settings keys document mfa model store",
+    "engine": "* !cli.* !plugins.* !sandbox.*",
+    "plugins.*": "engine document errors model plugins.*",
+    "cli.sandbox": "* !plugins.*",
+    "cli.*": "* !plugins.* !sandbox.*",
+    "sandbox.*": "sandbox.*",
+    "__main__": "cli",
+    "": "plugins.*",  # sts_plugin itself, for register()
+}
+# What only type checkers may see on top of that.
+TYPES = {
+    "resolve": "sts plan",
+}
+# What costs more than a warm run may: imported late, where it is used.
+HEAVY = {"boto3", "botocore", "filelock", "platformdirs", "pyotp"}
+HEAVY_ALLOWED = {
+    "mfa.totp": {"pyotp"},  # itself imported late
+    "plugins.*": {"boto3", "botocore"},  # their host has imported it long since
+    "sandbox.*": HEAVY,
+}
+
+
+class Import(NamedTuple):
+    name: str
+    when: str  # "top", "late" or "types"
+    line: int
+
+
+def modules():
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts).removesuffix("__init__").removesuffix(".")
+        found[name] = path
+    return found
+
+
+MODULES = modules()
+
+
+def named(node, package):
+    """The modules that an import statement names, as dotted names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    base = node.module or ""
+    if node.level:
+        above = package.split(".")
+        base = ".".join([*above[: len(above) - node.level + 1], *filter(None, [base])])
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+def imports(path):
+    """Every import of a module, with the time at which it happens."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    package = ".".join(parts[:-1])
+
+    def walk(node, when):
+        for child in ast.iter_child_nodes(node):
+            later = when
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                for name in named(child, package):
+                    yield Import(name, when, child.lineno)
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                later = "late"
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                for part in child.body:
+                    yield from walk(ast.Module([part], []), "types")
+                child = ast.Module(child.orelse, [])  # noqa: PLW2901
+            yield from walk(child, later)
+
+    return list(walk(ast.parse(path.read_text()), "top"))
+
+
+def ours(name):
+    """The module of ours that an import names, without the package; None: not ours."""
+    first, _, rest = name.partition(".")
+    if first != "sts_plugin":
+        return None
+    while rest and rest not in MODULES:  # a name in a module
+        rest = rest.rpartition(".")[0]
+    return rest
+
+
+def matches(name, pattern):
+    if pattern.endswith(".*"):
+        return name == pattern[:-2] or name.startswith(pattern[:-1])
+    return fnmatchcase(name, pattern)
+
+
+def allowed(name, patterns):
+    words = patterns.split()
+    banned = [word[1:] for word in words if word.startswith("!")]
+    return any(matches(name, word) for word in words) and not any(
+        matches(name, word) for word in banned
+    )
+
+
+def row(module, table, default=None):
+    return next((it for key, it in table.items() if matches(module, key)), default)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_the_table_allows(module):
+    at_run_time, for_types = row(module, TABLE), row(module, TYPES, "")
+    assert at_run_time is not None, f"{module} has no row in the table"
+    wrong = []
+    for name, when, line in imports(MODULES[module]):
+        target = ours(name)
+        if target is None or target == module:
+            continue
+        patterns = f"{at_run_time} {for_types}" if when == "types" else at_run_time
+        if not allowed(target, patterns):
+            wrong.append(f"{module}:{line} imports {target or 'sts_plugin'} ({when})")
+    assert wrong == []
+
+
+def test_nobody_but_its_own_command_imports_the_sandbox():
+    importers = {
+        module
+        for module, path in MODULES.items()
+        for name, *_ in imports(path)
+        if matches(ours(name) or "", "sandbox.*")
+    }
+    assert {name for name in importers if not matches(name, "sandbox.*")} <= {
+        "cli.sandbox"
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_heavy_is_imported_late(module):
+    may = row(module, HEAVY_ALLOWED, set())
+    heavy = {
+        name.partition(".")[0]
+        for name, when, _ in imports(MODULES[module])
+        if when == "top"
+    }
+    assert (heavy & HEAVY) - may == set()
+
+
+def test_every_row_of_the_table_is_about_something():
+    for table in (TABLE, TYPES, HEAVY_ALLOWED):
+        for key in table:
+            assert any(matches(module, key) for module in MODULES), key
+
+
+def test_the_table_would_be_noticed_if_it_were_broken(tmp_path):
+    text = (
+        "import sts_plugin.store\n"
+        "from sts_plugin import mfa, settings as s\n"
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from sts_plugin.sts import Sts\n"
+        "else:\n    import botocore\n"
+        "def work():\n    from sts_plugin.mfa.totp import TotpSource\n"
+        "    class A:\n        import filelock.x\n"
+        "try:\n    import pyotp\nexcept ImportError:\n    pass\n"
+    )
+    path = ROOT / "never_written.py"
+    fake = type("Fake", (), {"read_text": lambda _: text})()
+    fake.relative_to = path.relative_to
+    found = {(ours(name) or name, when) for name, when, _ in imports(fake)}
+    assert found == {
+        ("store", "top"),
+        ("mfa", "top"),
+        ("settings", "top"),
+        ("typing.TYPE_CHECKING", "top"),
+        ("sts", "types"),
+        ("botocore", "top"),
+        ("mfa.totp", "late"),
+        ("filelock.x", "late"),
+        ("pyotp", "top"),
+    }

@@ -1,0 +1,547 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from sts_plugin import settings
+from sts_plugin.errors import Busy, CacheUnusable
+from sts_plugin.keys import digest
+from sts_plugin.model import Life
+from sts_plugin.store import DiskStore, Entry
+
+KEY, OTHER = digest("one"), digest("other")
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+
+
+def make_entry(key=KEY, secret="s", life=Life(NOW, NOW + HOUR)):  # noqa: B008
+    return Entry(key, life, {"SecretAccessKey": secret}, {"kind": "role"})
+
+
+ENTRY = make_entry()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DiskStore(tmp_path / "cache")
+
+
+@pytest.fixture
+def file(store):
+    """The file of an entry that is in order."""
+    store.publish(ENTRY)
+    return store.path / f"{KEY}.json"
+
+
+def unexpected(holder):
+    raise AssertionError(holder)
+
+
+def run_python(code, *arguments, **options):
+    """Start a Python that can import what we can."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+# --- Entries ---
+
+
+def test_what_is_published_is_read(store):
+    store.publish(ENTRY)
+    assert store.read(KEY) == ENTRY
+    assert store.read(OTHER) is None
+
+
+def test_a_newer_entry_takes_the_place_of_an_older_one(store, file):
+    store.publish(make_entry(secret="new"))
+    assert store.read(KEY).document == {"SecretAccessKey": "new"}
+    assert list(store.entries()) == [make_entry(secret="new")]
+
+
+def test_an_entry_does_not_show_its_document():
+    entry = make_entry(secret="canary")
+    assert "canary" not in f"{entry} {entry!r}"
+    assert KEY in repr(entry)
+
+
+def test_the_name_of_a_file_tells_nothing_and_its_mode_is_private(file):
+    assert file.name == f"{KEY}.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_entries_yields_each_sound_entry_and_nothing_else(store, file):
+    store.publish(make_entry(OTHER))
+    (store.path / f"{digest('third')}.json").write_text("damaged")
+    store.record_code("device", "123456")
+    with store.lock("name", unexpected):
+        assert {entry.key for entry in store.entries()} == {KEY, OTHER}
+
+
+def test_a_cache_that_is_not_there_is_empty(store):
+    assert store.read(KEY) is None
+    assert list(store.entries()) == []
+    assert store.used_codes("device") == frozenset()
+    assert not store.path.exists()
+
+
+def test_times_keep_their_microseconds_and_become_utc(store):
+    issued = NOW.astimezone(timezone(timedelta(hours=5))).replace(microsecond=123_456)
+    store.publish(make_entry(life=Life(issued, issued + HOUR)))
+    life = store.read(KEY).life
+    assert life == Life(issued, issued + HOUR)
+    assert life.issued.tzinfo is UTC
+
+
+# --- What cannot be trusted ---
+
+
+def test_an_entry_cut_at_any_byte_reads_as_absent(store, file):
+    whole = file.read_bytes()
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        assert store.read(KEY) is None, length
+
+
+def test_flipped_bits_never_crash_and_never_change_whose_entry_it_is(store, file):
+    whole = file.read_bytes()
+    chance = random.Random(1)  # noqa: S311
+    for _ in range(2000):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        file.write_bytes(damaged)
+        entry = store.read(KEY)
+        assert entry is None or entry.key == KEY
+        if entry:
+            assert (entry.life.expires - entry.life.issued).total_seconds() > 0
+            assert isinstance(entry.document, dict)
+
+
+WRONG = [None, 1, "x", [], {}, True, 1e308, "9" * 30]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {field: value}
+        for field in ("version", "key", "issued", "expires", "label", "document")
+        for value in WRONG
+        if not (field == "version" and value == 1)
+        and not (field in {"label", "document"} and value == {})
+    ]
+    + [{"label": {"kind": 1}}, {"key": OTHER}, {"version": 2}],
+    ids=repr,
+)
+def test_an_entry_with_a_wrong_field_reads_as_absent(store, file, change):
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    assert store.read(KEY) is None
+    assert list(store.entries()) == []
+
+
+@pytest.mark.parametrize(
+    "field", ["version", "key", "issued", "expires", "label", "document"]
+)
+def test_an_entry_without_a_field_reads_as_absent(store, file, field):
+    data = json.loads(file.read_text())
+    del data[field]
+    file.write_text(json.dumps(data))
+    assert store.read(KEY) is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "1", '"x"', "{}", "NaN", "\x00"])
+def test_a_file_that_is_no_entry_reads_as_absent(store, file, text):
+    file.write_text(text)
+    assert store.read(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("issued", "expires"),
+    [
+        (NOW, NOW),
+        (NOW, NOW - HOUR),
+        (NOW, NOW + timedelta(hours=37, seconds=1)),
+        (NOW, datetime.max.replace(tzinfo=UTC)),
+        (datetime.min.replace(tzinfo=UTC), NOW),
+        (NOW.replace(tzinfo=None), NOW + HOUR),
+        (NOW, (NOW + HOUR).replace(tzinfo=None)),
+        (NOW, datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), NOW),
+    ],
+)
+def test_an_entry_with_an_absurd_life_reads_as_absent(store, file, issued, expires):
+    life = {"issued": issued.isoformat(), "expires": expires.isoformat()}
+    file.write_text(json.dumps(json.loads(file.read_text()) | life))
+    assert store.read(KEY) is None
+
+
+def test_the_entry_of_another_key_reads_as_absent(store, file):
+    file.rename(store.path / f"{OTHER}.json")
+    assert store.read(OTHER) is None
+
+
+def test_a_fifo_a_folder_and_a_link_read_as_absent_without_a_wait(store, file):
+    twin = store.path / "twin"
+    file.rename(twin)
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to(twin)):
+        make(file)
+        assert store.read(KEY) is None
+        if file.is_dir() and not file.is_symlink():
+            file.rmdir()
+        else:
+            file.unlink()
+
+
+def test_a_damaged_entry_is_healed_by_the_next_publish(store, file):
+    file.write_text("{")
+    store.publish(make_entry(secret="new"))
+    assert store.read(KEY) == make_entry(secret="new")
+
+
+# --- Publishing that fails ---
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace", "json.dumps"])
+def test_a_publish_that_fails_leaves_the_old_entry(store, file, snapshot, mocker, step):
+    before = snapshot(store.path)
+    mocker.patch(step, side_effect=OSError(28, "No space left on device"))
+    with pytest.raises(CacheUnusable, match="No space left"):
+        store.publish(make_entry(secret="new"))
+    mocker.stopall()
+    assert snapshot(store.path) == before
+    assert store.read(KEY) == ENTRY
+
+
+def test_a_loose_folder_is_neither_read_nor_written(store, file):
+    store.path.chmod(0o755)
+    for work in (
+        store.prepare,
+        lambda: store.read(KEY),
+        lambda: store.publish(ENTRY),
+        lambda: store.used_codes("device"),
+        lambda: store.record_code("device", "123456"),
+        lambda: list(store.entries()),
+        lambda: store.lock("name", unexpected).__enter__(),
+    ):
+        with pytest.raises(CacheUnusable):
+            work()
+
+
+def test_prepare_makes_the_folder(store):
+    store.prepare()
+    assert store.path.stat().st_mode & 0o777 == 0o700
+
+
+# --- Sweeping ---
+
+
+def age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_left_over_temporary_files_are_swept(store, file):
+    mine = store.path / f".{KEY}.json.0123456789abcdef.tmp"
+    young = store.path / f".{OTHER}.json.0123456789abcdef.tmp"
+    old = store.path / f".{OTHER}.json.fedcba9876543210.tmp"
+    for path in (mine, young, old):
+        path.write_text("secret")
+    age(old, settings.TEMPORARY_AGE_SECONDS_MAX + 60)
+    store.publish(ENTRY)
+    assert not mine.exists()  # we hold its lock: nobody is writing it
+    assert young.exists()  # its writer may be at work
+    assert not old.exists()
+
+
+def test_dead_entries_are_swept_and_living_ones_stay(store, file):
+    store.publish(make_entry(OTHER))
+    dead = store.path / f"{digest('dead')}.json"
+    dead.write_text("{}")
+    age(dead, settings.ENTRY_AGE_SECONDS_MAX + 60)
+    age(file, settings.ENTRY_AGE_SECONDS_MAX - 600)
+    store.publish(make_entry(OTHER))
+    assert not dead.exists()
+    assert file.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.json", "work.tmp", ".draft.tmp", "package-lock.json", "x.lock"]
+)
+def test_files_that_are_not_ours_are_left_alone(store, file, name):
+    # STS_PLUGIN_CACHE_DIR may be a folder that somebody keeps other things in.
+    precious = store.path / name
+    precious.write_text("precious")
+    age(precious, 365 * 24 * 3600)
+    store.publish(ENTRY)
+    assert precious.read_text() == "precious"
+
+
+def test_what_cannot_be_swept_does_not_stop_a_publish(store, file):
+    planted = store.path / f"{OTHER}.json"
+    planted.mkdir()
+    age(planted, settings.ENTRY_AGE_SECONDS_MAX + 60)
+    store.publish(make_entry(secret="new"))
+    assert store.read(KEY) == make_entry(secret="new")
+
+
+def test_lock_files_and_ledgers_are_never_swept(store, file):
+    store.record_code("device", "123456")
+    with store.lock("name", unexpected):
+        pass
+    kept = [path for path in store.path.iterdir() if path.suffix != ".json"]
+    for path in kept:
+        age(path, 365 * 24 * 3600)
+    store.publish(ENTRY)
+    assert len(kept) == 2
+    assert all(path.exists() for path in kept)
+
+
+# --- Removing ---
+
+
+def test_an_entry_is_removed(store, file):
+    store.remove(ENTRY)
+    assert store.read(KEY) is None
+    store.remove(ENTRY)
+
+
+def test_a_newer_entry_is_not_removed_for_an_older_one(store, file):
+    newer = make_entry(secret="new")
+    store.publish(newer)
+    store.remove(ENTRY)
+    assert store.read(KEY) == newer
+
+
+# --- Locks ---
+
+HOLD = """\
+import sys
+from pathlib import Path
+from sts_plugin.store import DiskStore
+with DiskStore(Path(sys.argv[1])).lock(sys.argv[2], print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def held_elsewhere(store, name):
+    """Hold a lock in another process; ends when its stdin is closed."""
+    with run_python(HOLD, store.path, name) as holder:
+        try:
+            assert select.select([holder.stdout], [], [], 60)[0]
+            assert holder.stdout.readline() == "held\n"
+            yield holder
+        finally:
+            holder.kill()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.05)
+    monkeypatch.setattr(settings, "LOCK_WAIT_SECONDS", 0.3)
+
+
+def test_a_lock_excludes_other_processes_and_names_its_holder(store, impatient):
+    told = []
+    with held_elsewhere(store, "name") as holder:
+        with (
+            pytest.raises(Busy, match=f"process {holder.pid} ") as caught,
+            store.lock("name", told.append),
+        ):
+            pytest.fail("two held one lock")
+        assert told == [holder.pid]
+        assert caught.value.hint
+
+
+def test_locks_of_other_names_are_not_in_the_way(store, impatient):
+    with held_elsewhere(store, "name"), store.lock("other", unexpected):
+        pass
+
+
+def test_a_lock_is_free_again_when_its_holder_is_killed(store, impatient):
+    with held_elsewhere(store, "name") as holder:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(60)
+        with store.lock("name", unexpected):
+            pass
+
+
+def test_whoever_waits_goes_on_when_the_lock_is_let_go(store, monkeypatch):
+    monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.05)
+    told = []
+    with held_elsewhere(store, "name") as holder:
+
+        def let_go(pid):
+            told.append(pid)
+            holder.stdin.close()
+
+        with store.lock("name", let_go):
+            assert holder.wait(60) == 0
+    assert told == [holder.pid]
+
+
+def test_a_lock_excludes_other_threads(store, impatient):
+    outcome = []
+
+    def work():
+        try:
+            with DiskStore(store.path).lock("name", outcome.append):
+                outcome.append("held twice")
+        except Busy:
+            outcome.append("busy")
+
+    with store.lock("name", unexpected):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(60)
+    assert outcome == [os.getpid(), "busy"]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
+def test_a_lock_is_free_again_after_an_error(store, kind):
+    with pytest.raises(kind), store.lock("name", unexpected):
+        raise kind
+    with store.lock("name", unexpected):
+        pass
+
+
+def test_a_lock_file_stays_and_is_private_and_tells_no_name(store):
+    # Deleting it splits its waiters: two would hold two files of one name.
+    for _ in range(2):
+        with store.lock("arn:of:a:device", unexpected):
+            (path,) = store.path.iterdir()
+            assert path.read_text() == str(os.getpid())
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert "device" not in path.name
+
+
+def test_nothing_is_written_through_a_link_in_place_of_a_lock(store, tmp_path):
+    store.prepare()
+    for number, target in enumerate((tmp_path / "precious", tmp_path / "absent")):
+        if not number:
+            target.write_text("precious")
+        name = f"name {number}"
+        (store.path / f"{digest('lock', name)}.lock").symlink_to(target)
+        with (
+            contextlib.suppress(CacheUnusable),
+            store.lock(name, unexpected),
+        ):
+            pass
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_folder_in_place_of_a_lock_is_trouble_with_the_cache(store):
+    store.prepare()
+    (store.path / f"{digest('lock', 'name')}.lock").mkdir()
+    with pytest.raises(CacheUnusable), store.lock("name", unexpected):
+        pass
+
+
+def test_a_file_system_without_locks_is_trouble_with_the_cache(store, mocker):
+    mocker.patch("fcntl.flock", side_effect=OSError(38, "Function not implemented"))
+    with (
+        pytest.raises(CacheUnusable, match="not implemented"),
+        store.lock("name", unexpected),
+    ):
+        pass
+
+
+def test_a_lock_whose_holder_is_unknown_is_told_without_one(store, impatient):
+    told = []
+    path = store.path / f"{digest('lock', 'name')}.lock"
+    with held_elsewhere(store, "name"):
+        path.write_text("garbage")
+        with (
+            pytest.raises(Busy, match="somebody else"),
+            store.lock("name", told.append),
+        ):
+            pass
+    assert told == [None]
+
+
+# --- The ledger ---
+
+
+def test_a_recorded_code_is_used_for_its_device_only(store):
+    store.record_code("one", "123456")
+    store.record_code("one", "654321")
+    assert store.used_codes("one") == {
+        digest("one", "123456"),
+        digest("one", "654321"),
+    }
+    assert store.used_codes("other") == frozenset()
+
+
+def test_codes_are_not_kept_in_clear(store):
+    store.record_code("arn:of:device", "123456")
+    (path,) = store.path.iterdir()
+    assert "123456" not in path.read_text()
+    assert "device" not in f"{path.name} {path.read_text()}"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known"),
+    [(0, True), (179, True), (181, False), (-179, True), (-181, False)],
+)
+def test_codes_expire(store, mocker, seconds, known):
+    store.record_code("device", "123456")
+    now = time.time() + seconds
+    mocker.patch("time.time", return_value=now)
+    assert bool(store.used_codes("device")) is known
+
+
+def test_expired_codes_leave_the_ledger(store, mocker):
+    store.record_code("device", "111111")
+    mocker.patch("time.time", return_value=time.time() + 3600)
+    store.record_code("device", "222222")
+    (path,) = store.path.iterdir()
+    assert len(json.loads(path.read_text())["codes"]) == 1
+
+
+def test_codes_survive_their_process(store):
+    code = (
+        "import sys; from pathlib import Path; from sts_plugin.store import DiskStore;"
+        "DiskStore(Path(sys.argv[1])).record_code('device', '123456')"
+    )
+    with run_python(code, store.path) as process:
+        assert process.wait(60) == 0
+    assert store.used_codes("device") == {digest("device", "123456")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"codes": null}',
+        '{"codes": [1]}',
+        '{"codes": {"x": "y", "z": null, "w": NaN, "v": 1e400}}',
+    ],
+)
+def test_a_damaged_ledger_reads_as_empty_and_heals(store, text):
+    store.record_code("device", "123456")
+    (path,) = store.path.iterdir()
+    path.write_text(text)
+    assert store.used_codes("device") == frozenset()
+    store.record_code("device", "654321")
+    assert store.used_codes("device") == {digest("device", "654321")}
