@@ -331,7 +331,7 @@ PARITY = {
         {"AWS_ROLE_ARN": f"{ROLE}env"},
     ),
     "a token of the environment for the role of a profile": (
-        f"[profile p]\n{role('r')}\nweb_identity_token_file = {{folder}}/none",
+        f"[profile p]\n{role('r')}\nweb_identity_token_file = {{folder}}/token",
         "",
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "{folder}/token"},
     ),
