@@ -57,10 +57,6 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read stdout has gone; do not fail once more while Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     except Exception as error:  # noqa: BLE001 - the outermost door
         # The text of an unforeseen error might hold a secret: its place will do.
         place = traceback.extract_tb(error.__traceback__)[-1]

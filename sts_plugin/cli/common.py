@@ -7,19 +7,27 @@ import sys
 from typing import TYPE_CHECKING
 
 from sts_plugin.engine import Engine, chosen_profile
+from sts_plugin.errors import StsPluginError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
     from datetime import datetime
 
     from sts_plugin.model import Plan
 
-__all__ = ["Command", "Subparsers", "add_json", "add_profile", "make_engine", "plan_of"]
+__all__ = [
+    "Subparsers",
+    "add_json",
+    "add_profile",
+    "left",
+    "make_engine",
+    "plan_of",
+    "show",
+    "tell",
+]
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
-    Command = Callable[[argparse.Namespace], int]
 
 
 def add_profile(parser: argparse._ActionsContainer) -> None:
@@ -39,6 +47,23 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def tell(line: str) -> None:
     """Say something to whoever is watching: never on stdout."""
     print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def show(text: str) -> None:
+    """Print what a command was asked for.
+
+    Flushed here, so that a lost reader or a full disk is met now and not while
+    Python exits. Raises StsPluginError when stdout cannot be written.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)  # a reader that has seen enough needs no message
+        raise StsPluginError(f"stdout cannot be written: {error.strerror}") from None
 
 
 def make_engine() -> Engine:

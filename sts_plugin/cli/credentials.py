@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_json, add_profile, make_engine, plan_of
+from sts_plugin.cli.common import add_json, add_profile, make_engine, plan_of, show
 from sts_plugin.document import to_document
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ def credential_process(options: argparse.Namespace) -> int:
     """Print the document, and nothing else."""
     engine = make_engine()
     credentials = engine.credentials(plan_of(engine, options))
-    sys.stdout.write(json.dumps(to_document(credentials)) + "\n")
-    sys.stdout.flush()
+    show(json.dumps(to_document(credentials)))
     return 0
 
 
@@ -55,7 +53,7 @@ def whoami(options: argparse.Namespace) -> int:
             "Account": identity.account_id,
             "Arn": identity.arn,
         }
-        sys.stdout.write(json.dumps(fields, indent=2) + "\n")
+        show(json.dumps(fields, indent=2))
     else:
-        sys.stdout.write(f"{identity.arn}\naccount {identity.account_id}\n")
+        show(f"{identity.arn}\naccount {identity.account_id}")
     return 0

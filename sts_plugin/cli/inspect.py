@@ -6,11 +6,17 @@ Neither prompts, calls AWS or shows a secret.
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sts_plugin.cli.common import add_json, add_profile, left, make_engine, plan_of
+from sts_plugin.cli.common import (
+    add_json,
+    add_profile,
+    left,
+    make_engine,
+    plan_of,
+    show,
+)
 from sts_plugin.document import timestamp
 from sts_plugin.model import RoleHop, SessionHop, SourceHop
 
@@ -43,7 +49,7 @@ def explain(options: argparse.Namespace) -> int:
     engine = make_engine()
     facts = _facts(engine, plan_of(engine, options))
     text = json.dumps(facts, indent=2) if options.json else "\n".join(_tree(facts))
-    sys.stdout.write(text + "\n")
+    show(text)
     return 0
 
 
@@ -55,17 +61,17 @@ def status(options: argparse.Namespace) -> int:
     live = [entry for entry in entries if entry.life.expires > now]
     rows = [{**entry.label, "expires": timestamp(entry.life.expires)} for entry in live]
     if options.json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        show(json.dumps(rows, indent=2))
         return 0
     if not rows:
-        sys.stdout.write(f"nothing is cached in {engine.store.path}\n")
+        show(f"nothing is cached in {engine.store.path}")
         return 0
     cells: list[tuple[str, ...]] = [("KIND", "WHAT", "PROFILE", "FROM KEY", "LEFT")]
     for entry in live:
         label = entry.label
         names = [label.get(name, "") for name in ("kind", "subject", "profile")]
         cells.append((*names, label.get("caller", ""), left(entry.life.expires, now)))
-    sys.stdout.write("\n".join(_columns(cells)) + "\n")
+    show("\n".join(_columns(cells)))
     return 0
 
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sts_plugin.cli.common import show
 from sts_plugin.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _print_code() -> int:
             hint="start one with: sts-plugin sandbox -- $SHELL",
         )
     seed = (Path(folder) / "alice.totp").read_text(encoding="ascii").strip()
-    sys.stdout.write(pyotp.TOTP(seed).now() + "\n")
+    show(pyotp.TOTP(seed).now())
     return 0
 
 

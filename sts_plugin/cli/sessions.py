@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_profile, left, make_engine, plan_of
+from sts_plugin.cli.common import add_profile, left, make_engine, plan_of, show
 
 if TYPE_CHECKING:
     import argparse
@@ -39,10 +38,10 @@ def login(options: argparse.Namespace) -> int:
     for hop in plan.calls[:-1]:
         if (entry := engine.store.read(hop.key)) and entry.label["kind"] == "session":
             span = left(entry.life.expires, now)
-            sys.stdout.write(f"MFA session of {hop.mfa_serial}: {span} left\n")
+            show(f"MFA session of {hop.mfa_serial}: {span} left")
     until = credentials.expiration
     span = f"{left(until, now)} left" if until else "long-term keys, without expiry"
-    sys.stdout.write(f"{plan.profile}: {span}\n")
+    show(f"{plan.profile}: {span}")
     return 0
 
 
@@ -61,5 +60,5 @@ def logout(options: argparse.Namespace) -> int:
     for entry in entries:
         engine.store.remove(entry)
     things = "entry" if len(entries) == 1 else "entries"
-    sys.stdout.write(f"{len(entries)} {things} forgotten\n")
+    show(f"{len(entries)} {things} forgotten")
     return 0

@@ -125,6 +125,15 @@ def test_a_reader_that_goes_away_is_no_traceback(logged_in, terminal):
     assert one.end()[2] == ""
 
 
+def test_output_that_cannot_be_written_is_an_error(logged_in, terminal):
+    one = terminal("sts-plugin credential-process --profile audit >/dev/full")
+    assert one.end() == (
+        1,
+        "",
+        "sts-plugin: stdout cannot be written: No space left on device\n",
+    )
+
+
 def test_the_module_is_the_executable(program):
     run = [sys.executable, "-m", "sts_plugin", "--version"]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
