@@ -25,8 +25,10 @@ def register(session: SessionT) -> SessionT:
     """Let a botocore or boto3 session get its credentials through sts-plugin.
 
     Returns the session. Profile and region are read when credentials are first
-    needed, so they may be set after this call; credentials that the session had
-    loaded before are forgotten. May be called more than once.
+    needed, so they may be set after this call. Credentials that the session had
+    found before are forgotten; those that were given to it in so many words stay.
+    May be called more than once. Raises TypeError for anything but a session of
+    botocore or boto3.
 
     From then on the session raises botocore's ``CredentialRetrievalError`` for what
     goes wrong here; its ``__cause__`` is one of ``sts_plugin.errors``.

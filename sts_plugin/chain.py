@@ -26,6 +26,7 @@ from sts_plugin.source_kinds import (
     named_source,
     profile_source,
     source_kind,
+    web_identity_in_environment,
 )
 
 if TYPE_CHECKING:
@@ -85,13 +86,17 @@ def follow(
             if source is current:
                 break
             current = source
+        elif not (explicit or roles) and (
+            found := web_identity_in_environment(current, environ)
+        ):
+            return Chain(found, (), selected)
         elif (target := _own_target(current)) is not None:
             current = _alias(profiles, current, target, visited)
             begins = True
             selected = selected if roles else current
         else:
             break
-    hop = profile_source(current, environ, explicit=explicit, top=not roles)
+    hop = profile_source(profiles, current, environ, top=not roles)
     return Chain(hop, tuple(roles), selected)
 
 

@@ -46,12 +46,23 @@ def chosen_profile(named: str | None, environ: Mapping[str, str]) -> tuple[str, 
 
 
 def cache_folder(settings: Settings) -> Path:
-    """Return the folder of the cache, which need not exist."""
+    """Return the folder of the cache, which need not exist; raise CacheUnusable."""
     if settings.cache_dir:
         return Path(settings.cache_dir)
     from platformdirs import user_cache_path  # noqa: PLC0415 - only where it is asked
 
-    return user_cache_path("sts-plugin", appauthor=False)
+    try:
+        return user_cache_path("sts-plugin", appauthor=False)
+    except RuntimeError:  # no HOME, and a user id that the system does not know
+        raise CacheUnusable(
+            "there is no home folder for the cache", hint="set STS_PLUGIN_CACHE_DIR"
+        ) from None
+
+
+MACHINE_KINDS = frozenset({"ambient", "container", "instance"})
+"""Sources whose identity is the machine's: nothing that a profile or a variable says
+tells one from another where machines share a home folder, so their roles are kept in
+memory only."""
 
 
 class Engine:
@@ -77,7 +88,11 @@ class Engine:
         self._now = now
         self._memory = MemoryStore()
         self._warned = False
-        self.store = DiskStore(cache_folder(self._settings))
+
+    @property
+    def store(self) -> DiskStore:
+        """The cache on disk. Raises CacheUnusable where there is no place for it."""
+        return DiskStore(cache_folder(self._settings))
 
     def plan(
         self, profile: str, *, explicit: bool = True, region: str | None = None
@@ -98,7 +113,7 @@ class Engine:
         """
         resolver = Resolver(
             plan,
-            store=self._usable_store(),
+            store=self._usable_store(plan),
             sts=self.sts(plan),
             codes=choose_source(
                 plan.codes, prompt_seconds=self._settings.prompt_seconds
@@ -115,12 +130,15 @@ class Engine:
         """Return the STS that a plan's calls go to."""
         return Sts(plan.endpoint, session=self._session, now=self._now)
 
-    def _usable_store(self) -> Store:
+    def _usable_store(self, plan: Plan) -> Store:
+        if plan.source.kind in MACHINE_KINDS:
+            return self._memory
         try:
-            self.store.prepare()
+            store = self.store
+            store.prepare()
         except CacheUnusable as error:
             if not self._warned:
                 self._tell(f"going on without the cache: {error.line}")
             self._warned = True
             return self._memory
-        return self.store
+        return store

@@ -41,11 +41,17 @@ def failure(error: Exception, what: str) -> StsPluginError:
     if isinstance(error, ResponseParserError):
         # Its text quotes the answer, secrets included.
         return no_answer(what, "the answer is not STS's")
+    told = (*unsent, aws.ReadTimeoutError, aws.ConnectionClosedError)
+    # These name the URL. Others may quote a header, and with it the signature.
+    text = str(error) if isinstance(error, told) else type(error).__name__
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
-        # Its text names the URL, which for STS holds no secret.
-        return no_answer(what, str(error), sent=not isinstance(error, unsent))
+        return no_answer(what, text, sent=not isinstance(error, unsent))
+    if isinstance(error, aws.BotoCoreError) or str(error).startswith(
+        "Invalid endpoint"
+    ):
+        text = str(error)
     return ConfigurationError(
-        f"{what} cannot be sent: {error}",
+        f"{what} cannot be sent: {text}",
         hint="check region, endpoint_url and the profile's other keys",
     )
 

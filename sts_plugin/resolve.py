@@ -12,16 +12,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sts_plugin import settings
 from sts_plugin.document import from_document, to_document
 from sts_plugin.errors import (
     CacheUnusable,
     CallerRejected,
-    CodeRefused,
     StsPluginError,
 )
 from sts_plugin.keys import digest
-from sts_plugin.mfa import Question, next_code
+from sts_plugin.mfa import Question, with_code
 from sts_plugin.model import Life, RoleHop
 from sts_plugin.store import Entry
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sts_plugin.mfa import CodeSource
-    from sts_plugin.model import Credentials, Plan, SessionHop
+    from sts_plugin.model import Credentials, Plan, Secret, SessionHop
     from sts_plugin.store import Store
 
 __all__ = ["Resolver"]
@@ -41,7 +39,7 @@ class Caller(Protocol):
     """What makes the call of a hop: ``sts.Sts``."""
 
     def call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: str | None
+        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
     ) -> Credentials:
         """Return the answer as credentials, or raise one of our errors."""
         ...
@@ -74,6 +72,7 @@ class Resolver:
         self._now = now
         self._cache_trouble = False
         self._sent: frozenset[str] = frozenset()
+        self._rejected: frozenset[str | None] = frozenset()
 
     def resolve(self) -> Credentials:
         """Return credentials that may be handed out now.
@@ -133,27 +132,17 @@ class Resolver:
             return credentials
 
     def _call(self, hop: SessionHop | RoleHop, caller: Credentials) -> Credentials:
-        """Make the call, with another MFA code if AWS refuses one."""
-        if hop.mfa_serial is None:
+        device = hop.mfa_serial
+        if device is None:
             return self._sts.call(hop, caller, None)
-        # A machine that gives a wrong code twice will give a third.
-        attempts = 2 if self._codes.automatic else settings.CODE_ATTEMPTS
-        reason = ""
-        while True:
-            attempts -= 1
-            code = next_code(
-                self._codes,
-                Question(self._plan.profile, hop.mfa_serial, reason),
-                self._used(hop.mfa_serial),
-                tell=self._tell,
-            )
-            self._record(hop.mfa_serial, code)  # before the call: it may be spent
-            try:
-                return self._sts.call(hop, caller, code)
-            except CodeRefused:
-                if not attempts:
-                    raise
-                reason = "AWS refused that code"
+
+        def send(code: Secret) -> Credentials:
+            self._record(device, code)  # before the call: it may be spent
+            return self._sts.call(hop, caller, code)
+
+        question = Question(self._plan.profile, device)
+        used = self._used(device)
+        return with_code(self._codes, question, used, send, tell=self._tell)
 
     # --- The store: trouble with it is told and never fatal ---
 
@@ -161,6 +150,8 @@ class Resolver:
         entry = self._try(lambda: self._store.read(hop.key), None)
         if entry is None or not _sound(entry):
             return None
+        if entry.document["AccessKeyId"] in self._rejected:
+            return None  # a folder that cannot be written keeps what was removed
         # What is handed out must last; what signs our next call must only do so.
         good = entry.life.fresh if final else entry.life.usable
         return entry if good(self._now()) else None
@@ -191,17 +182,18 @@ class Resolver:
         ]
         last = entries[-1]
         if last and last.document.get("AccessKeyId") == rejected.access_key_id:
-            for entry in entries:
-                if entry:
-                    self._try(partial(self._store.remove, entry), None)
+            for entry in filter(None, entries):
+                self._rejected |= {entry.document.get("AccessKeyId")}
+                self._try(partial(self._store.remove, entry), None)
 
     def _used(self, device: str) -> frozenset[str]:
         nothing: frozenset[str] = frozenset()
         return self._sent | self._try(lambda: self._store.used_codes(device), nothing)
 
-    def _record(self, device: str, code: str) -> None:
-        self._sent |= {digest(device, code)}  # should the ledger be out of reach
-        self._try(lambda: self._store.record_code(device, code), None)
+    def _record(self, device: str, code: Secret) -> None:
+        # Should the ledger be out of reach, this run at least remembers.
+        self._sent |= {digest(device, code.reveal())}
+        self._try(lambda: self._store.record_code(device, code.reveal()), None)
 
     @contextlib.contextmanager
     def _lock(self, hop: SessionHop | RoleHop) -> Iterator[None]:

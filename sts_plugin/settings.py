@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTEMPTS_WITHOUT_CODE",
+    "CALL_SECONDS_MAX",
     "CHAINED_ROLE_SECONDS_MAX",
     "CODE_ATTEMPTS",
     "CODE_STEP_SECONDS",
@@ -106,6 +107,10 @@ ATTEMPTS_WITHOUT_CODE: Final = 3
 """Three attempts of at most 3 + 6 s are over before the 25 s after which a silent
 STS counts as down. A call that carries an MFA code is sent once: a lost answer has
 spent the code."""
+
+CALL_SECONDS_MAX: Final = 25.0
+"""When a call is given up, attempts and all: an STS that sends a byte now and then
+keeps within every time-out of a single read."""
 
 # --- Store -----------------------------------------------------------------
 

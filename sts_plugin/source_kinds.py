@@ -17,19 +17,20 @@ from sts_plugin.model import SourceHop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sts_plugin.model import SourceKind
-    from sts_plugin.profiles import Profile
+    from sts_plugin.model import Setting, SourceKind
+    from sts_plugin.profiles import Profile, Profiles
 
 __all__ = [
     "CREDENTIAL_SOURCES",
     "KEY_ID",
     "SECRET",
-    "TOKENS",
     "environment_source",
     "has_static_keys",
     "named_source",
     "profile_source",
     "source_kind",
+    "static_keys",
+    "web_identity_in_environment",
 ]
 
 CREDENTIAL_SOURCES: Mapping[str, SourceKind] = {
@@ -46,6 +47,16 @@ TOKENS = ("aws_security_token", "aws_session_token")  # botocore reads them so
 def has_static_keys(profile: Profile) -> bool:
     """Whether either half of a pair of keys stands in the profile, in any file."""
     return bool(profile.plain(KEY_ID) or profile.plain(SECRET))
+
+
+def static_keys(profile: Profile) -> tuple[Mapping[str, Setting], str]:
+    """Return the keys of the one file that counts, and their session token or "".
+
+    botocore never joins a key id in one file with a secret in the other.
+    """
+    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
+    token = next((in_file[key].value for key in TOKENS if key in in_file), "")
+    return in_file, token
 
 
 def source_kind(profile: Profile) -> SourceKind | None:
@@ -67,18 +78,14 @@ def source_kind(profile: Profile) -> SourceKind | None:
 
 
 def profile_source(
-    profile: Profile, environ: Mapping[str, str], *, explicit: bool, top: bool
+    profiles: Profiles, profile: Profile, environ: Mapping[str, str], *, top: bool
 ) -> SourceHop:
     """Return the source that a profile without a role is.
 
-    ``top`` says that the profile itself was asked for, ``explicit`` that it was so
-    in so many words; else a web identity in the environment comes first. Raises
-    ConfigurationError for half a source.
+    ``top`` says that the profile itself was asked for: only then the machine may
+    speak for a profile that says nothing. Raises ConfigurationError for half a
+    source.
     """
-    if top and not explicit:
-        found = _web_identity_in_environment(profile, environ)
-        if found is not None:
-            return found
     kind = source_kind(profile)
     if kind == "static":
         return _static(profile)
@@ -97,12 +104,15 @@ def profile_source(
             " web_identity_token_file and no role_arn",
             hint="add the role_arn that the token is for",
         )
-    settings = {key: item.value for key, item in profile.settings().items()}
+    said = [profile.settings()]
+    if session := profile.plain("sso_session"):
+        said.append(dict(profiles.sso_sessions.get(session.value, {})))
+    settings = [{key: item.value for key, item in one.items()} for one in said]
     identity = digest(kind, profile.name, settings)
     return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
 
 
-def _web_identity_in_environment(
+def web_identity_in_environment(
     profile: Profile, environ: Mapping[str, str]
 ) -> SourceHop | None:
     """Return the web identity that the environment names, in part or in whole.
@@ -132,8 +142,7 @@ def _web_identity_in_environment(
 
 
 def _static(profile: Profile) -> SourceHop:
-    # botocore never joins a key id in one file with a secret in the other.
-    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
+    in_file, token = static_keys(profile)
     key_id, secret = in_file[KEY_ID], in_file.get(SECRET)
     if not key_id.value or secret is None or not secret.value:
         missing = SECRET if key_id.value else KEY_ID
@@ -142,7 +151,6 @@ def _static(profile: Profile) -> SourceHop:
             " other half in the same file",
             hint=f"add {missing}, or remove both",
         )
-    token = next((in_file[key].value for key in TOKENS if key in in_file), "")
     return SourceHop(
         "static",
         profile.name,

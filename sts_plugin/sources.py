@@ -12,14 +12,15 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import subprocess
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.model import Credentials, Secret
-from sts_plugin.source_kinds import KEY_ID, SECRET, TOKENS
+from sts_plugin.source_kinds import KEY_ID, SECRET, static_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sts_plugin.profiles import Profiles
 
 __all__ = ["GUARD_VARIABLE", "load_source"]
+
+PRINTABLE = re.compile(r"[!-~]+")
 
 GUARD_VARIABLE = "_STS_PLUGIN_PROFILES"
 """Profiles whose ``credential_process`` the processes above this one run for us.
@@ -46,20 +49,36 @@ def load_source(
     configured does not work.
     """
     if hop.kind == "static":
-        return _static(hop, profiles)
-    if hop.kind == "environment":
-        return _environment(environ)
-    return _by_botocore(hop, profiles, environ)
+        found = _static(hop, profiles)
+    elif hop.kind == "environment":
+        found = _environment(environ)
+    else:
+        found = _by_botocore(hop, profiles, environ)
+    token = found.session_token
+    values = [found.access_key_id, found.secret_access_key.reveal()]
+    if not all(map(PRINTABLE.fullmatch, [*values, token.reveal() if token else "-"])):
+        raise ConfigurationError(
+            f'the {hop.kind} credentials of profile "{hop.profile}"'
+            f" ({hop.origin or 'environment'}) hold a character that no key has",
+            hint="a blank or a line break (CR LF?) was copied along",
+        )
+    return found
 
 
 def _static(hop: SourceHop, profiles: Profiles) -> Credentials:
     profile = profiles[hop.profile]
-    in_file = profile.credentials if KEY_ID in profile.credentials else profile.config
-    token = next((in_file[key].value for key in TOKENS if key in in_file), None)
+    in_file, token = static_keys(profile)
+    key_id, secret = in_file.get(KEY_ID), in_file.get(SECRET)
+    if key_id is None or secret is None or key_id.value != hop.identity:
+        # The plan, and with it the key of every entry, was made for other keys.
+        raise ConfigurationError(
+            f'the keys of profile "{hop.profile}" were changed while they were read',
+            hint="run it again",
+        )
     account_id = profile.plain("aws_account_id")
     return Credentials(
-        access_key_id=in_file[KEY_ID].value,
-        secret_access_key=Secret(in_file[SECRET].value),
+        access_key_id=key_id.value,
+        secret_access_key=Secret(secret.value),
         session_token=Secret(token) if token else None,
         account_id=account_id.value if account_id else None,
     )
@@ -78,6 +97,12 @@ def _environment(environ: Mapping[str, str]) -> Credentials:
                 f"AWS_CREDENTIAL_EXPIRATION={text} is not a time",
                 hint="write it as 2030-01-31T12:00:00Z, or unset it",
             ) from None
+        if expiration <= datetime.now(UTC):
+            raise ConfigurationError(
+                f"the credentials in the environment are over since {text}"
+                " (AWS_CREDENTIAL_EXPIRATION)",
+                hint="get new ones, or unset them",
+            )
     return Credentials(
         access_key_id=environ["AWS_ACCESS_KEY_ID"],
         secret_access_key=Secret(environ["AWS_SECRET_ACCESS_KEY"]),
@@ -134,6 +159,12 @@ def _resolve(
 
     known = hop.profile if hop.profile in profiles else None
     session = botocore.session.Session(profile=known)
+    # The files that the plan was made from, whatever this process's own are.
+    for variable, path in (
+        ("config_file", profiles.config_path),
+        ("credentials_file", profiles.credentials_path),
+    ):
+        session.set_config_variable(variable, path)
     for provider in _providers(hop, session, environ):
         if (found := provider.load()) is not None:
             frozen = found.get_frozen_credentials()

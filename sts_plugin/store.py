@@ -127,23 +127,32 @@ class DiskStore:
         Leaves nothing behind when it fails: the old entry still stands.
         """
         self._sweep(entry.key)
-        self._folder.save(
-            f"{entry.key}.json",
-            {
-                "version": FORMAT,
-                "key": entry.key,
-                "issued": entry.life.issued.isoformat(),
-                "expires": entry.life.expires.isoformat(),
-                "label": dict(entry.label),
-                "document": dict(entry.document),
-            },
-        )
+        fields = {
+            "version": FORMAT,
+            "key": entry.key,
+            "issued": entry.life.issued.isoformat(),
+            "expires": entry.life.expires.isoformat(),
+            "label": dict(entry.label),
+            "document": dict(entry.document),
+        }
+        # A damaged disk may change a byte of a secret and leave sound JSON.
+        self._folder.save(f"{entry.key}.json", {**fields, "digest": digest(fields)})
 
     def remove(self, entry: Entry) -> None:
         """Remove this entry, unless a newer one has taken its place."""
         current = self.read(entry.key)
         if current is not None and current.document == entry.document:
             self._folder.remove(f"{entry.key}.json")
+
+    def clear(self) -> int:
+        """Remove every entry, damaged ones and left-over files included.
+
+        Returns how many entries there were. Locks and ledgers stay.
+        """
+        ours = [name for name, _ in self._folder.files() if _holds_secrets(name)]
+        for name in ours:
+            self._folder.remove(name)
+        return sum(map(_is_entry, ours))
 
     def _sweep(self, key: str) -> None:
         """Remove what crashed writers and dead sessions left.
@@ -238,9 +247,15 @@ def _is_entry(name: str) -> bool:
     return bool(ENTRY_NAME.fullmatch(name))
 
 
+def _holds_secrets(name: str) -> bool:
+    return _is_entry(name) or bool(TEMPORARY_NAME.fullmatch(name))
+
+
 def _entry(data: Any, key: str) -> Entry | None:  # noqa: ANN401 - JSON
     """Return the entry that ``data`` spells, or None or an error if it is not sound."""
     if not isinstance(data, dict) or (data["version"], data["key"]) != (FORMAT, key):
+        return None
+    if data.pop("digest") != digest(data):
         return None
     label, document = data["label"], data["document"]
     issued = datetime.fromisoformat(data["issued"])

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
+from sts_plugin.deadline import within
 from sts_plugin.errors import StsPluginError
 from sts_plugin.model import Credentials, Secret, SessionHop
 from sts_plugin.refusals import failure, no_answer, refusal
@@ -65,7 +67,7 @@ class Sts:
         self._now = now
 
     def call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: str | None
+        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
     ) -> Credentials:
         """Make the call of a hop; ``code`` is six digits where the hop wants one.
 
@@ -91,9 +93,11 @@ class Sts:
     # frames that hold requests, answers and codes.
 
     def _call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: str | None
+        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
     ) -> Credentials | StsPluginError:
-        mfa = {"SerialNumber": hop.mfa_serial, "TokenCode": code} if code else {}
+        mfa = {}
+        if code is not None:
+            mfa = {"SerialNumber": hop.mfa_serial, "TokenCode": code.reveal()}
         if isinstance(hop, SessionHop):
             name = "get_session_token"
             arguments: dict[str, Any] = {"DurationSeconds": hop.duration_seconds}
@@ -132,7 +136,10 @@ class Sts:
         attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
         try:
             client = self._client(caller, attempts=attempts)
-            answer: Mapping[str, Any] = getattr(client, name)(**arguments)
+            method: Callable[..., Mapping[str, Any]] = getattr(client, name)
+            answer = within(settings.CALL_SECONDS_MAX, partial(method, **arguments))
+        except TimeoutError:
+            return no_answer(what, f"none in {settings.CALL_SECONDS_MAX:.0f} seconds")
         except aws.ClientError as error:
             return refusal(error.response, what, caller, hop)
         except (aws.BotoCoreError, ResponseParserError, ValueError) as error:

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import logging
 import os
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin.document import timestamp
 from sts_plugin.engine import Engine
 from sts_plugin.errors import NothingHere, StsPluginError
+from sts_plugin.profiles import OWN_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sts_plugin.model import Credentials, Plan
 
@@ -32,32 +34,40 @@ logger = logging.getLogger("sts_plugin")
 
 
 def register(session: SessionT) -> SessionT:
-    """Let a botocore or boto3 session get its credentials through sts-plugin.
-
-    Returns the session. Profile and region are read when credentials are first
-    needed, so they may be set after this call; credentials that the session had
-    loaded before are forgotten. May be called more than once.
-
-    From then on the session raises botocore's ``CredentialRetrievalError`` for what
-    goes wrong here; its ``__cause__`` is our own error.
-    """
+    """Do what ``sts_plugin.register`` says."""
     core: Any = getattr(session, "_session", session)  # boto3 wraps botocore's
-
-    def make_resolver() -> Any:  # noqa: ANN401 - the botocore seam
+    if not hasattr(core, "lazy_register_component") or iscoroutinefunction(
+        core.get_credentials
+    ):
+        raise TypeError(
+            f"register wants a botocore or boto3 session, not {type(session).__name__}"
+        )
+    components = core._components  # noqa: SLF001 - there is no other way to look
+    if resolver := components._components.get("credential_provider"):  # noqa: SLF001
+        # Its profile and region are settled, and others may have changed it.
+        _insert(core, resolver)
+    else:
         # Made late on purpose: a resolver that exists early freezes profile and
         # region, and with them the STS endpoint.
-        region = core._last_client_region_used  # noqa: SLF001 - as botocore's own
-        resolver = core._create_credential_resolver()  # noqa: SLF001
-        provider = StsPluginProvider(core, region=region)
-        if any(known.METHOD == "assume-role" for known in resolver.providers):
-            resolver.insert_before("assume-role", provider)
-        else:  # a program that made a chain of its own
-            resolver.providers.insert(0, provider)
-        return resolver
-
-    core.lazy_register_component("credential_provider", make_resolver)
-    core._credentials = None  # noqa: SLF001 - there is no public way to forget them
+        make = components._deferred["credential_provider"]  # noqa: SLF001
+        core.lazy_register_component(
+            "credential_provider", lambda: _insert(core, make())
+        )
+    if getattr(core._credentials, "method", "explicit") != "explicit":  # noqa: SLF001
+        core._credentials = None  # noqa: SLF001 - what the chain had found
     return session
+
+
+def _insert(core: Any, resolver: Any) -> Any:  # noqa: ANN401 - the botocore seam
+    """Insert our provider into a chain, unless it is there."""
+    names = [provider.METHOD for provider in resolver.providers]
+    if StsPluginProvider.METHOD not in names:
+        region = core._last_client_region_used  # noqa: SLF001 - as botocore's own
+        provider = StsPluginProvider(core, region=region)
+        # Without assume-role it is a chain of the program's own making.
+        place = names.index("assume-role") if "assume-role" in names else 0
+        resolver.providers.insert(place, provider)
+    return resolver
 
 
 class StsPluginProvider:
@@ -76,22 +86,46 @@ class StsPluginProvider:
     def load(self) -> Any:  # noqa: ANN401 - the botocore seam
         """Return refreshable credentials, or None for a profile that is not ours.
 
-        Makes no call and asks nobody: that waits until the credentials are used.
-        Raises CredentialRetrievalError for a profile that can never work.
+        Makes no call and asks nobody where that can wait until the credentials are
+        used. Raises CredentialRetrievalError for a profile that can never work.
         """
+        profile = self._session.get_config_variable("profile") or "default"
+        # No trouble of ours may touch a session that has nothing to do with us.
+        said = self._session.full_config["profiles"].get(profile, {})
+        if not _concerns_us(said):
+            return None
+        return _speaking_botocore(lambda: self._load(profile))()
+
+    def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
         # botocore is in memory already: it is what calls us.
         from botocore import credentials  # noqa: PLC0415
 
-        plan = _speaking_botocore(self._plan)()
-        if plan is None or (not plan.calls and plan.source.profile == plan.profile):
+        # Profile, region and environment are settled now: a variable that changes
+        # later must not turn a running client into somebody else.
+        engine = self._engine()
+        explicit = self._session.instance_variables().get("profile") is not None
+        region = self._region or self._session.get_config_variable("region")
+
+        def plan() -> Plan:
+            return engine.plan(profile, explicit=explicit, region=region)
+
+        try:
+            now = plan()
+        except NothingHere:
             return None
-        if plan.calls or plan.source.kind != "static":
-            refresh = _speaking_botocore(lambda: _metadata(self._resolve()))
+        if not now.calls and now.source.profile == profile:
+            return None
+        refresh = _speaking_botocore(lambda: _metadata(engine.credentials(plan())))
+        if now.calls:
             return credentials.DeferredRefreshableCredentials(
                 refresh_using=refresh, method=self.METHOD
             )
-        # A credential_process of ours that leads to somebody's long-term keys.
-        found = _speaking_botocore(self._resolve)()
+        # A credential_process of ours that leads to somebody else's credentials.
+        found = engine.credentials(now)
+        if found.expiration is not None:
+            return credentials.RefreshableCredentials.create_from_metadata(
+                _metadata(found), refresh_using=refresh, method=self.METHOD
+            )
         token = found.session_token
         return credentials.Credentials(
             found.access_key_id,
@@ -115,27 +149,20 @@ class StsPluginProvider:
             session=lambda _profile: session,
         )
 
-    def _plan(self) -> Plan | None:
-        session = self._session
-        profile = session.get_config_variable("profile") or "default"
-        region = self._region or session.get_config_variable("region")
-        try:
-            return self._engine().plan(profile, region=region)
-        except NothingHere:
-            return None
 
-    def _resolve(self) -> Credentials:
-        plan = self._plan()
-        if plan is None:  # the profile was there when we loaded
-            raise NothingHere("the profile has no credentials any more")
-        return self._engine().credentials(plan)
+def _concerns_us(said: Mapping[str, Any]) -> bool:
+    """Whether a profile may be one of ours, by its keys alone."""
+    keys = {key.removeprefix(OWN_PREFIX) for key in said}
+    process = str(said.get("credential_process", ""))
+    ours = "sts-plugin" in process or "sts_plugin" in process
+    return ours or not keys.isdisjoint({"role_arn", "mfa_serial"})
 
 
 def _metadata(found: Credentials) -> dict[str, str | None]:
     """Return credentials as botocore wants them from ``refresh_using``."""
     token, expiration = found.session_token, found.expiration
     if expiration is None:
-        raise NothingHere("the profile leads to keys without an expiry")
+        raise NothingHere("the profile leads to long-term keys now")
     metadata = {
         "access_key": found.access_key_id,
         "secret_key": found.secret_access_key.reveal(),

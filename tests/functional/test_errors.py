@@ -332,3 +332,31 @@ def test_an_unforeseen_error_shows_its_place_and_not_its_text(program):
     (line,) = done.stderr.splitlines()
     assert "RuntimeError" in line
     assert "canary" not in line
+
+
+@pytest.mark.parametrize(
+    "variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+)
+def test_a_line_break_in_a_key_is_told_without_the_key(program, variable):
+    keys = {
+        "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0000",
+        "AWS_SECRET_ACCESS_KEY": "canary-secret",
+        "AWS_SESSION_TOKEN": "canary-token",
+    }
+    keys[variable] += "\r"
+    done = program("whoami", environ=keys)
+    assert (done.returncode, done.stdout) == (3, "")
+    (line,) = done.stderr.splitlines()
+    assert "CR LF" in line
+    assert "canary" not in line
+
+
+def test_keys_of_the_environment_that_are_over_are_not_handed_out(program):
+    keys = {
+        "AWS_ACCESS_KEY_ID": "ASIA",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+    }
+    done = program("credential-process", environ=keys)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "AWS_CREDENTIAL_EXPIRATION" in done.stderr

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import boto3
+import botocore.credentials
 import botocore.session
 import pytest
 from botocore.exceptions import CredentialRetrievalError
@@ -127,3 +130,166 @@ def test_what_goes_wrong_is_botocores_error_with_ours_as_its_cause(
     with pytest.raises(CredentialRetrievalError, match="source_profile") as caught:
         session.get_credentials()
     assert isinstance(caught.value.__cause__, ConfigurationError)
+
+
+# --- What is not ours stays as it was ---
+
+
+def test_keys_that_were_given_to_the_session_stay(logged_in, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "batch")
+    bob = logged_in.organisation.user("bob")
+    session = boto3.Session(bob.access_key_id, bob.secret_access_key)
+    assert arn(sts_plugin.register(session)).endswith("user/bob")
+
+
+@pytest.mark.parametrize(
+    ("config", "environ"),
+    [
+        ("", {}),
+        ("[profile other]\n", {}),
+        ("", {"STS_PLUGIN_PROMPT_SECONDS": "soon"}),
+        ("", {"STS_PLUGIN_CACHE_DIR": "relative"}),
+        ("[default]\nregion = us-east-1\n", {"STS_PLUGIN_PROMPT_SECONDS": "soon"}),
+    ],
+)
+def test_a_session_that_has_nothing_to_do_with_us_is_not_touched(
+    sandbox, write_config, monkeypatch, config, environ
+):
+    write_config(config)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert sts_plugin.register(botocore.session.Session()).get_credentials() is None
+
+
+def test_providers_that_were_there_stay_there(sandbox):
+    class Mine:
+        METHOD = "mine"
+
+        def load(self):
+            return botocore.credentials.Credentials("MINE", "secret", method="mine")
+
+    session = botocore.session.Session(profile="prod-admin")
+    chain = session.get_component("credential_provider")
+    chain.insert_before("assume-role", Mine())
+    sts_plugin.register(session)
+    assert session.get_component("credential_provider") is chain
+    names = [provider.METHOD for provider in chain.providers]
+    assert names.index("mine") < names.index("sts-plugin") < names.index("assume-role")
+    sts_plugin.register(session)
+    assert [provider.METHOD for provider in chain.providers] == names
+    assert session.get_credentials().access_key == "MINE"
+
+
+class AsyncSession:
+    """What an aiobotocore session looks like from here."""
+
+    def lazy_register_component(self, *_):
+        raise AssertionError("touched")
+
+    async def get_credentials(self):
+        raise AssertionError("touched")
+
+
+@pytest.mark.parametrize("wrong", [None, boto3, AsyncSession()], ids=type)
+def test_what_is_no_session_of_botocores_is_refused(wrong):
+    with pytest.raises(TypeError, match="register wants a botocore or boto3 session"):
+        sts_plugin.register(wrong)
+
+
+def test_the_web_identity_of_the_environment_wins_as_in_botocore(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::222222222222:role/Deploy")
+    monkeypatch.setenv(
+        "AWS_WEB_IDENTITY_TOKEN_FILE", str(sandbox.folder / "web-identity-token")
+    )
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    session = sts_plugin.register(boto3.Session())
+    assert "assumed-role/Deploy/" in arn(session)
+
+
+# --- A running client stays who it is ---
+
+
+def expire(session):
+    """Let the session's credentials be due for renewal."""
+    credentials = session.get_credentials()
+    credentials._expiry_time = credentials._time_fetcher()
+
+
+def test_a_variable_that_changes_later_makes_nobody_else_of_a_client(
+    logged_in, monkeypatch
+):
+    monkeypatch.setenv("AWS_PROFILE", "prod-admin")
+    session = sts_plugin.register(boto3.Session())
+    assert arn(session).startswith(ADMIN)
+    monkeypatch.setenv("AWS_PROFILE", "audit")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE0000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    expire(session)
+    assert arn(session).startswith(ADMIN)
+
+
+def test_the_files_of_the_session_count_for_every_source(sandbox, tmp_path):
+    def process(user):
+        person = sandbox.organisation.user(user)
+        document = json.dumps(
+            {
+                "Version": 1,
+                "AccessKeyId": person.access_key_id,
+                "SecretAccessKey": person.secret_access_key,
+            }
+        )
+        (tmp_path / user).write_text(document)
+        return f"[profile source]\ncredential_process = cat {tmp_path / user}\n"
+
+    (sandbox.folder / "config").write_text(process("alice"))
+    other = tmp_path / "other"
+    other.write_text(
+        process("bob") + "[profile role]\nregion = us-east-1\n"
+        "role_arn = arn:aws:iam::222222222222:role/Batch\nsource_profile = source\n"
+    )
+    session = botocore.session.Session(profile="role")
+    session.set_config_variable("config_file", str(other))
+    arn(sts_plugin.register(session))
+    (assumed, _) = sandbox.journal.calls()
+    assert assumed.caller_arn.endswith("user/bob")
+
+
+@pytest.mark.parametrize("target", ["bob", "foreign"])
+def test_our_own_process_may_lead_to_keys_without_an_expiry(
+    sandbox, write_config, tmp_path, target
+):
+    bob = sandbox.organisation.user("bob")
+    (tmp_path / "keys").write_text(
+        json.dumps(
+            {
+                "Version": 1,
+                "AccessKeyId": bob.access_key_id,
+                "SecretAccessKey": bob.secret_access_key,
+            }
+        )
+    )
+    write_config(
+        "[profile p]\nregion = us-east-1\n"
+        f"credential_process = sts-plugin credential-process --profile {target}\n"
+        f"[profile foreign]\ncredential_process = cat {tmp_path / 'keys'}\n"
+    )
+    session = sts_plugin.register(boto3.Session(profile_name="p"))
+    assert arn(session).endswith("user/bob")
+    assert session.get_credentials().method == "sts-plugin"
+
+
+def test_without_a_cache_a_session_still_lives_in_its_program(
+    sandbox, write_config, monkeypatch
+):
+    cache = sandbox.folder / "cache"
+    cache.mkdir()
+    cache.chmod(0o755)
+    config = (sandbox.folder / "config").read_text()
+    totp = f"sts_plugin_totp_file = {sandbox.folder / 'alice.totp'}"
+    write_config(config.replace("[profile jump]", f"[profile jump]\n{totp}"))
+    session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
+    assert arn(session).startswith(ADMIN)
+    expire(session)
+    assert arn(session).startswith(ADMIN)
+    assert sandbox.journal.count("GetSessionToken") == 1
+    assert list(cache.iterdir()) == []

@@ -463,6 +463,17 @@ def test_a_chain_is_followed_as_stock_botocore_follows_it(
     )
 
 
+def test_the_environments_web_identity_comes_before_our_own_process(aws):
+    # As before any other credential_process; contract with botocore's order.
+    profiles = aws(
+        "[profile p]\ncredential_process = sts-plugin credential-process --profile q\n"
+        f"[profile q]\n{KEYS_A}\n"
+    )
+    chain = follow(profiles, "p", WEB_ENV, explicit=False)
+    assert (chain.source.kind, chain.source.profile) == ("web-identity", "p")
+    assert follow(profiles, "p", WEB_ENV, explicit=True).source.profile == "q"
+
+
 # --- What each error says ---
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from pathlib import Path
 
 import platformdirs
 import pytest
 
 from sts_plugin.engine import Engine, cache_folder, chosen_profile
-from sts_plugin.errors import ConfigurationError
+from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.memory import MemoryStore
 from sts_plugin.resolve import Resolver
 from sts_plugin.settings import Settings
@@ -107,7 +109,7 @@ def test_a_folder_that_cannot_be_used_is_told_once_and_the_run_goes_on(
 def test_a_folder_that_can_be_used_is(engine, stores):
     made = engine()
     made.credentials(made.plan("p"))
-    assert stores == [made.store]
+    assert [store.path for store in stores] == [made.store.path]
 
 
 def test_files_are_read_anew_for_each_question(engine, aws):
@@ -142,3 +144,23 @@ def test_the_prompt_time_of_the_environment_counts(engine, mocker):
     made = engine(STS_PLUGIN_PROMPT_SECONDS="7")
     made.credentials(made.plan("p"))
     assert choose.call_args.kwargs == {"prompt_seconds": 7}
+
+
+@pytest.mark.parametrize("kind", ["container", "instance", "ambient"])
+def test_roles_of_a_machines_own_identity_are_kept_in_memory(engine, stores, kind):
+    # EKS Pod Identity: one URI, another token in each pod, and perhaps one home.
+    made = engine()
+    plan = made.plan("p")
+    plan = dataclasses.replace(plan, source=dataclasses.replace(plan.source, kind=kind))
+    with contextlib.suppress(StsPluginError):
+        made.credentials(plan)
+    assert isinstance(stores[0], MemoryStore)
+
+
+def test_a_machine_without_a_home_goes_on_without_a_cache(engine, mocker, stores):
+    mocker.patch("platformdirs.user_cache_path", side_effect=RuntimeError)
+    made = engine(STS_PLUGIN_CACHE_DIR="")
+    assert made.credentials(made.plan("p")).access_key_id == "A"
+    assert isinstance(stores[0], MemoryStore)
+    (line,) = made.told
+    assert "no home folder" in line

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 
 import pyotp
 import pytest
@@ -110,3 +111,14 @@ def test_a_folder_or_a_fifo_in_place_of_the_seed_is_refused(seed_file):
 def test_garbage_in_place_of_the_seed_is_refused(seed_file, data):
     seed_file.write_bytes(data)
     assert "does not hold a base32 seed" in refused(seed_file).message
+
+
+@pytest.mark.parametrize("data", [SEED + "1", SEED + "\xff", f"otpauth://{SEED}"])
+def test_no_frame_of_the_error_shows_the_seed(seed_file, data):
+    seed_file.write_text(data, encoding="latin-1")
+    found = traceback.TracebackException.from_exception(
+        refused(seed_file), capture_locals=True
+    )
+    shown = "".join(found.format())
+    assert "TotpSource" in shown  # the locals are there
+    assert SEED[:8] not in shown

@@ -48,6 +48,20 @@ def test_the_same_keys_are_the_same_source_wherever_they_are_written(aws):
     assert A not in sources[0]
 
 
+def test_another_sso_session_makes_another_source(aws):
+    profile = "[profile p]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r\n"
+    keys = {
+        follow(
+            aws(f"{profile}[sso-session s]\nsso_start_url = {url}\n"),
+            "p",
+            {},
+            explicit=True,
+        ).source.key
+        for url in ("a", "b", "a")
+    }
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -334,3 +334,12 @@ def test_every_error_of_a_source_is_one_of_ours(load, mocker):
     with pytest.raises(StsPluginError) as caught:
         load("[profile p]\ncredential_process = x\n")
     assert "canary" not in caught.value.line
+
+
+def test_keys_that_changed_since_the_plan_was_made_are_not_used(aws):
+    # What comes of them would be published under the old identity's name.
+    text = "[profile p]\naws_access_key_id = {}\naws_secret_access_key = s\n"
+    hop = follow(aws(text.format("A")), "p", {}, explicit=True).source
+    for changed in (text.format("B"), "[profile p]\n"):
+        with pytest.raises(ConfigurationError, match="changed while they were read"):
+            load_source(hop, aws(changed), {})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import traceback
 from datetime import UTC, datetime, timedelta
 
@@ -61,7 +62,7 @@ def alice(sandbox):
 
 
 def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox, alice):
-    found = sts.call(SESSION, alice, sandbox.code())
+    found = sts.call(SESSION, alice, Secret(sandbox.code()))
     assert found.session_token.reveal()
     left = found.expiration - datetime.now(UTC)
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
@@ -75,7 +76,7 @@ def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox,
 
     # The code is spent now: the device is shared, so this is the same test.
     with pytest.raises(CodeRefused) as caught:
-        sts.call(SESSION, alice, sandbox.code())
+        sts.call(SESSION, alice, Secret(sandbox.code()))
     assert caught.value.code == "AccessDenied"
     assert sandbox.journal.count("GetSessionToken") == 2
 
@@ -115,7 +116,7 @@ def test_a_device_that_is_not_the_users_is_no_wrong_code(sts, sandbox, alice):
         "alice", "arn:aws:iam::111111111111:mfa/other", 3600, "key", HERE
     )
     with pytest.raises(Refused, match="MultiFactorAuthentication") as caught:
-        sts.call(other, alice, "123456")
+        sts.call(other, alice, Secret("123456"))
     assert not isinstance(caught.value, CodeRefused)
     assert "mfa_serial" in caught.value.hint
 
@@ -160,7 +161,7 @@ def test_a_call_with_a_code_is_sent_once_and_one_without_three_times(
 ):
     sandbox.add_fault(fault)
     with pytest.raises(Unreachable) as caught:
-        sts.call(SESSION, alice, "123456")
+        sts.call(SESSION, alice, Secret("123456"))
     assert caught.value.sent
     assert sandbox.journal.count() == 1
     with pytest.raises(Unreachable):
@@ -172,8 +173,30 @@ def test_a_silent_sts_does_not_hold_us_up(sts, sandbox, alice, monkeypatch):
     monkeypatch.setattr("sts_plugin.settings.READ_TIMEOUT_SECONDS", 0.2)
     sandbox.add_fault(Fault("silence", times=None))
     with pytest.raises(Unreachable, match="timeout") as caught:
-        sts.call(SESSION, alice, "123456")
+        sts.call(SESSION, alice, Secret("123456"))
     assert caught.value.sent
+
+
+def test_an_sts_that_sends_a_byte_now_and_then_does_not_hold_us_up(alice, monkeypatch):
+    monkeypatch.setattr("sts_plugin.settings.CALL_SECONDS_MAX", 0.3)
+    over = threading.Event()
+
+    def drip(server):
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n")
+            while not over.wait(0.02):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(Unreachable, match="none in 0 seconds") as caught:
+            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, Secret("123456"))
+        assert caught.value.sent
+        over.set()
+        thread.join()
 
 
 def test_the_time_limits_add_up_to_less_than_25_seconds():
@@ -190,7 +213,7 @@ def test_a_port_where_nobody_listens_has_seen_no_code(alice):
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(Unreachable) as caught:
-            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, "123456")
+            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, Secret("123456"))
     assert not caught.value.sent
 
 
