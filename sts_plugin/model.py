@@ -204,13 +204,17 @@ class SourceHop:
 
 @dataclass(frozen=True, slots=True)
 class SessionHop:
-    """GetSessionToken with an MFA code: one for everything behind a device."""
+    """GetSessionToken with an MFA code: one for everything behind a device.
+
+    ``settings`` are the keys that made it so, of whichever profile said them.
+    """
 
     profile: str
     mfa_serial: str
     duration_seconds: int
     key: str
     origin: Origin
+    settings: tuple[Setting, ...] = ()
 
     @property
     def lock(self) -> str:

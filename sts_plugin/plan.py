@@ -40,6 +40,7 @@ ROLE_KEYS = (
     "external_id",
     "duration_seconds",
     "mfa_serial",
+    "mfa_mode",
 )
 
 
@@ -169,11 +170,14 @@ def _session(
     "Manage AWS STS in an AWS Region").
     """
     owner = next(one for one in speakers if serial in one.settings().values())
-    durations = (
-        seconds(one, "session_duration_seconds", settings.SESSION_SECONDS)
-        for one in speakers
+    key_of_ours = "session_duration_seconds"
+    speaker = _first(speakers, key_of_ours)
+    said = seconds(speaker, key_of_ours, settings.SESSION_SECONDS) if speaker else None
+    others = (
+        one.get(name)
+        for name in (key_of_ours, "mfa_mode")
+        if (one := _first(speakers, name))
     )
-    said = next((given for given in durations if given is not None), None)
     scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
     return SessionHop(
         profile=owner.name,
@@ -181,7 +185,12 @@ def _session(
         duration_seconds=said or settings.SESSION_SECONDS_DEFAULT,
         key=digest("session", key, serial.value, endpoint.url, scope),
         origin=serial.origin,
+        settings=(serial, *filter(None, others)),
     )
+
+
+def _first(speakers: Sequence[Profile], key: str) -> Profile | None:
+    return next((one for one in speakers if one.get(key)), None)
 
 
 def _role(  # noqa: PLR0913 - what a role hop is made of
@@ -239,8 +248,8 @@ def _duration(profile: Profile, notes: list[str], *, chained: bool) -> int | Non
 
 
 def _mode(speakers: Sequence[Profile]) -> str:
-    found = (one.get("mfa_mode") for one in speakers)
-    setting = next((setting for setting in found if setting), None)
+    speaker = _first(speakers, "mfa_mode")
+    setting = speaker.get("mfa_mode") if speaker else None
     if setting is None:
         return MFA_MODES[0]
     if setting.value not in MFA_MODES:
