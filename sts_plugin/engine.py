@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import choose_source
+from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import load_profiles
 from sts_plugin.resolve import Resolver
@@ -122,6 +123,7 @@ class Engine:
                 plan.source, load_profiles(self._environ), self._environ
             ),
             tell=self._tell,
+            before_asking=lambda device: refuse_recursion(device, self._environ),
             now=self._now,
         )
         return resolver.resolve()

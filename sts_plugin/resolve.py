@@ -49,7 +49,8 @@ class Resolver:
     """Resolves one plan.
 
     ``source`` gets the credentials that the plan starts from; ``tell`` takes a line
-    for whoever is watching.
+    for whoever is watching. ``before_asking`` may raise for a device whose lock is
+    about to be waited for.
     """
 
     def __init__(  # noqa: PLR0913 - every room below meets here
@@ -61,6 +62,7 @@ class Resolver:
         codes: CodeSource,
         source: Callable[[], Credentials],
         tell: Callable[[str], None],
+        before_asking: Callable[[str], None] = lambda _device: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._plan = plan
@@ -69,6 +71,7 @@ class Resolver:
         self._codes = codes
         self._source = source
         self._tell = tell
+        self._before_asking = before_asking
         self._now = now
         self._cache_trouble = False
         self._sent: frozenset[str] = frozenset()
@@ -123,6 +126,8 @@ class Resolver:
     def _pass(self, hop: SessionHop | RoleHop, caller: Credentials) -> Credentials:
         """Make one call, unless somebody else made it while we waited."""
         final = hop is self._plan.calls[-1]
+        if hop.mfa_serial:
+            self._before_asking(hop.mfa_serial)
         with self._lock(hop):
             if entry := self._read(hop, final=final):
                 return from_document(entry.document)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sts_plugin import __version__
 from sts_plugin.cli import credentials, inspect, sandbox, sessions
+from sts_plugin.cli.common import tell
 from sts_plugin.errors import StsPluginError
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (credentials, inspect, sessions, sandbox):
         group.add(commands)
+    # A --prof would work by hand, but nobody else who reads a credential_process line
+    # of ours would understand it.
+    for command in (parser, *commands.choices.values()):
+        command.allow_abbrev = False
     return parser
 
 
@@ -47,31 +52,29 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 a defect of ours, 2 a wrong command line, 130 Ctrl-C; the others are
     those of ``errors``. stdout stays empty unless the command succeeded.
     """
+    if sys.stdout is None:  # >&-: better said before anybody is asked for a code
+        tell("stdout is closed")
+        return 1
     try:
         with _ending_on_signals():
             options = build_parser().parse_args(arguments)
             code: int = options.command(options)
     except StsPluginError as error:
-        _say(error.line)
+        tell(error.line)
         return error.exit_code
     except KeyboardInterrupt:
-        _say("interrupted")
+        tell("interrupted")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost door
         # The text of an unforeseen error might hold a secret: its place will do.
         place = traceback.extract_tb(error.__traceback__)[-1]
         file = os.path.basename(place.filename)  # noqa: PTH119
-        _say(
+        tell(
             f"a defect of sts-plugin {__version__}: {type(error).__name__} in"
             f" {file}:{place.lineno} (please report it)"
         )
         return 1
     return code
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"sts-plugin: {line}", file=sys.stderr)  # noqa: T201 - a command line
 
 
 @contextlib.contextmanager
@@ -83,7 +86,9 @@ def _ending_on_signals() -> Iterator[None]:
 
     before = {}
     for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):
+        number = getattr(signal, name, None)
+        # What is ignored stays ignored: that is how nohup works.
+        if number and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, end)
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -46,7 +47,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def tell(line: str) -> None:
     """Say something to whoever is watching: never on stdout."""
-    print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    if sys.stderr is None:  # 2>&-, where print would take stdout instead
+        return
+    with contextlib.suppress(OSError):
+        print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def show(text: str) -> None:

@@ -16,17 +16,20 @@ from sts_plugin.cli.common import (
     make_engine,
     plan_of,
     show,
+    tell,
 )
 from sts_plugin.document import timestamp
+from sts_plugin.errors import CacheUnusable
 from sts_plugin.model import RoleHop, SessionHop, SourceHop
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
-    from sts_plugin.model import Hop, Plan
+    from sts_plugin.model import Hop, Plan, Setting
+    from sts_plugin.store import Entry
 
 __all__ = ["add", "explain", "status"]
 
@@ -57,7 +60,8 @@ def status(options: argparse.Namespace) -> int:
     """Print every cached session and role, the one that ends first first."""
     engine = make_engine()
     now = datetime.now(UTC)
-    entries = sorted(engine.store.entries(), key=lambda entry: entry.life.expires)
+    entries = _known(engine.store.entries)
+    entries.sort(key=lambda entry: entry.life.expires)
     live = [entry for entry in entries if entry.life.expires > now]
     rows = [{**entry.label, "expires": timestamp(entry.life.expires)} for entry in live]
     if options.json:
@@ -75,18 +79,29 @@ def status(options: argparse.Namespace) -> int:
     return 0
 
 
+def _known(entries: Callable[[], Iterable[Entry | None]]) -> list[Entry]:
+    """Return the entries that there are; say so if the cache cannot be used."""
+    try:
+        return [entry for entry in entries() if entry]
+    except CacheUnusable as error:
+        tell(f"the cache cannot be used: {error.line}")
+        return []
+
+
 def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
     """Return the plan as plain JSON values."""
     now = datetime.now(UTC)
+    known = _known(lambda: [engine.store.read(hop.key) for hop in plan.calls])
+    until = {
+        entry.key: timestamp(entry.life.expires)
+        for entry in known
+        if entry.life.expires > now
+    }
     hops = []
     for hop in plan.hops:
         fact = _hop(hop)
         if not isinstance(hop, SourceHop):
-            entry = engine.store.read(hop.key)
-            alive = entry is not None and entry.life.expires > now
-            fact["cached_until"] = (
-                timestamp(entry.life.expires) if entry and alive else None
-            )
+            fact["cached_until"] = until.get(hop.key)
         hops.append(fact)
     endpoint, codes = plan.endpoint, plan.codes
     chosen = codes.process or codes.totp_file
@@ -126,6 +141,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
                 "mfa_serial": hop.mfa_serial,
                 "duration_seconds": hop.duration_seconds,
                 "from": str(hop.origin),
+                "settings": _settings(hop.settings),
             }
         case RoleHop():
             return {
@@ -136,14 +152,15 @@ def _hop(hop: Hop) -> dict[str, Any]:
                 "duration_seconds": hop.duration_seconds,
                 "mfa_serial": hop.mfa_serial,
                 "from": str(hop.origin),
-                "settings": {
-                    setting.key: {
-                        "value": setting.value,
-                        "from": str(setting.origin),
-                    }
-                    for setting in hop.settings
-                },
+                "settings": _settings(hop.settings),
             }
+
+
+def _settings(settings: Sequence[Setting]) -> dict[str, dict[str, str]]:
+    return {
+        setting.key: {"value": setting.value, "from": str(setting.origin)}
+        for setting in settings
+    }
 
 
 def _tree(facts: dict[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ leads every AWS SDK to the sandbox. Everything it makes is gone when it ends.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -14,11 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import show
+from sts_plugin.cli.common import show, tell
 from sts_plugin.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping, Sequence
 
     from sts_plugin.cli.common import Subparsers
@@ -50,7 +50,12 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="inside a sandbox: print what the MFA device shows now",
     )
-    parser.add_argument("program", nargs="*", metavar="COMMAND", help="what to run")
+    parser.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,  # its options are its own
+        metavar="COMMAND",
+        help="what to run",
+    )
     parser.set_defaults(command=sandbox)
 
 
@@ -61,27 +66,34 @@ def sandbox(options: argparse.Namespace) -> int:
     # The engine never imports the sandbox, nor does any other command.
     from sts_plugin.sandbox import Sandbox, tour  # noqa: PLC0415
 
-    asked = not options.yes and (bool(options.program) or _has_terminal())
+    program = options.program
+    if program[:1] == ["--"]:  # argparse leaves it in a REMAINDER
+        program = program[1:]
+    asked = not options.yes and (bool(program) or _has_terminal())
     with (
         tempfile.TemporaryDirectory(prefix="sts-plugin-sandbox-") as folder,
         Sandbox(Path(folder), command=_ourselves(), totp_file=not asked) as running,
     ):
-        if options.program:
-            return _run(options.program, running.environ(), codes=asked)
+        if program:
+            return _run(program, running.environ(), codes=asked)
         return tour.give(running, [sys.executable, "-m", "sts_plugin"], asked=asked)
 
 
 def _print_code() -> int:
     import pyotp  # noqa: PLC0415 - only where it is asked
 
+    start = "start one with: sts-plugin sandbox -- $SHELL"
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
+        raise ConfigurationError("there is no sandbox around this command", hint=start)
+    try:
+        seed = (Path(folder) / "alice.totp").read_text(encoding="ascii").strip()
+        code = pyotp.TOTP(seed).now()
+    except (OSError, ValueError):
         raise ConfigurationError(
-            "there is no sandbox around this command",
-            hint="start one with: sts-plugin sandbox -- $SHELL",
-        )
-    seed = (Path(folder) / "alice.totp").read_text(encoding="ascii").strip()
-    show(pyotp.TOTP(seed).now())
+            f"{FOLDER_VARIABLE}={folder} is not the folder of a sandbox", hint=start
+        ) from None
+    show(code)
     return 0
 
 
@@ -101,19 +113,20 @@ def _has_terminal() -> bool:
 
 def _run(command: Sequence[str], environ: Mapping[str, str], *, codes: bool) -> int:
     if codes:
-        sys.stderr.write(
-            "sts-plugin: in the sandbox; alice's MFA device shows its code with:"
-            " sts-plugin sandbox --code\n"
+        tell(
+            "in the sandbox; alice's MFA device shows its code with:"
+            " sts-plugin sandbox --code"
         )
     # Ctrl-C is for the command; a handler (unlike "ignore") is not inherited by it.
     before = signal.signal(signal.SIGINT, lambda *_: None)
-    path = os.pathsep.join([str(Path(sys.executable).parent), environ["PATH"]])
+    usual = environ.get("PATH", os.defpath)
+    path = os.pathsep.join([str(Path(sys.executable).parent), usual])
     try:
         code = subprocess.run(  # noqa: S603 - running it is what was asked for
             list(command), env={**environ, "PATH": path}, check=False
         ).returncode
     except OSError as error:
-        sys.stderr.write(f"sts-plugin: {command[0]}: {error.strerror}\n")
+        tell(f"{command[0]}: {error.strerror}")
         return NOT_FOUND
     finally:
         signal.signal(signal.SIGINT, before)

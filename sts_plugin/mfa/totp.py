@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyotp
 
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.model import Secret
 from sts_plugin.private import read_private
 
 if TYPE_CHECKING:
@@ -31,22 +32,36 @@ class TotpSource:
         path = Path(self._file.value).expanduser()
         where = f"{self._file.origin}: {self._file.key}"
         try:
-            data = read_private(path)
+            seed = _read_seed(path)
         except OSError as error:
             raise ConfigurationError(
                 f"{where}: {path}: {error.strerror}",
                 hint="put the base32 seed of the device there, in one line",
             ) from None
-        if data is None:
+        if seed is None:
             raise ConfigurationError(
                 f"{where}: {path} is not a file that only you can read",
                 hint=f"chmod 600 {path}",
             )
-        try:
-            seed = "".join(data.decode("ascii").split())
-            return pyotp.TOTP(seed).now()
-        except (ValueError, binascii.Error):
+        code = _code(seed)
+        if code is None:
             raise ConfigurationError(
                 f"{where}: {path} does not hold a base32 seed",
                 hint="copy the secret key that IAM shows when a device is added",
-            ) from None
+            )
+        return code
+
+
+# Functions of their own, which do not raise once they hold the seed: no frame of a
+# traceback shows it.
+
+
+def _read_seed(path: Path) -> Secret | None:
+    data = read_private(path)
+    return None if data is None else Secret(data.decode("ascii", errors="replace"))
+
+
+def _code(seed: Secret) -> str | None:
+    with contextlib.suppress(ValueError):  # binascii.Error is one, too
+        return pyotp.TOTP("".join(seed.reveal().split())).now()
+    return None

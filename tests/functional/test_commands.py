@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -23,6 +24,17 @@ def test_explain_shows_each_hop_and_where_it_is_written(program, sandbox):
     assert f"{sandbox.folder / 'config'}:{number + 1}" in lines[4]
     assert "not cached" in lines[4]
     assert sandbox.journal.calls() == ()
+
+
+def test_explain_shows_what_made_the_session_as_it_is(program, sandbox, write_config):
+    config = (sandbox.folder / "config").read_text().splitlines()
+    config.insert(0, "")  # so that the lines are not those of the sandbox
+    place = config.index("[profile alice]") + 1
+    config.insert(place, "sts_plugin_session_duration_seconds = 7200")
+    write_config("\n".join(config))
+    shown = program("explain", "--profile", "prod-admin").stdout
+    where = f"({sandbox.folder / 'config'}:{place + 1})"
+    assert f"sts_plugin_session_duration_seconds = 7200  {where}" in shown
 
 
 def test_explain_says_until_when_a_hop_is_cached(logged_in, program):
@@ -109,6 +121,104 @@ def test_logout_all_forgets_everything(logged_in, program):
     assert json.loads(program("status", "--json").stdout) == []
 
 
+def test_logout_all_forgets_what_cannot_be_read_as_well(logged_in, program):
+    cache = logged_in.folder / "cache"
+    damaged = cache / f"{'0' * 64}.json"
+    left_over = cache / f".{'0' * 64}.json.{'0' * 16}.tmp"
+    foreign = cache / "notes.json"
+    for path in (damaged, left_over, foreign):
+        path.write_text("{")
+    assert program("logout", "--all").stdout == "2 entries forgotten\n"
+    assert not damaged.exists()
+    assert not left_over.exists()
+    assert foreign.exists()
+
+
+def cached_profiles(program):
+    rows = json.loads(program("status", "--json").stdout)
+    return sorted(row["profile"] for row in rows)
+
+
+def test_logout_forgets_what_another_region_left_behind(logged_in, program):
+    for region in ("eu-west-1", "eu-west-2"):
+        done = program(
+            "credential-process",
+            "--profile",
+            "prod-admin",
+            environ={"AWS_DEFAULT_REGION": region},
+        )
+        assert done.returncode == 0
+    assert cached_profiles(program).count("prod-admin") == 2
+    assert program("logout", "--profile", "prod-admin").returncode == 0
+    assert "prod-admin" not in cached_profiles(program)
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["", "[profile audit]\nrole_arn = nonsense\nsource_profile = x\n", "["],
+    ids=["gone", "broken", "unreadable"],
+)
+def test_logout_forgets_a_profile_that_makes_no_plan(
+    logged_in, program, write_config, config
+):
+    program.document("audit")
+    program.document("partner")
+    write_config(config)
+    done = program("logout", "--profile", "audit")
+    assert (done.returncode, done.stdout) == (0, "1 entry forgotten\n")
+    assert "audit" not in cached_profiles(program)
+    assert "partner" in cached_profiles(program)
+
+
+def test_logout_of_an_unknown_profile_is_an_error(logged_in, program):
+    done = program("logout", "--profile", "nobody")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "nobody" in done.stderr
+
+
+@pytest.fixture
+def open_cache(logged_in):
+    """A cache that others can enter, and that is therefore not used."""
+    folder = logged_in.folder / "cache"
+    folder.chmod(0o755)
+    return f"{folder} can be entered by others"
+
+
+def test_explain_does_without_the_cache(program, open_cache):
+    done = program("explain", "--profile", "prod-admin")
+    assert done.returncode == 0
+    assert done.stdout.count("not cached") == 3
+    assert done.stderr.count(open_cache) == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]], ids=" ".join)
+def test_status_says_that_the_cache_cannot_be_used(program, open_cache, arguments):
+    done = program(*arguments)
+    assert done.returncode == 0
+    assert "arn:" not in done.stdout
+    assert open_cache in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_login_without_a_cache_says_so(sandbox, open_cache, terminal):
+    one = terminal("sts-plugin login --profile prod-admin")
+    # This step's code may be spent; STS takes that of the next step as well.
+    one.answer(sandbox.code(at=time.time() + 30))
+    status, out, err = one.end()
+    assert (status, err.count(open_cache)) == (0, 1)
+    assert "prod-admin: " in out
+
+
+def test_logout_without_a_cache_promises_nothing(program, open_cache):
+    for which in (["--all"], ["--profile", "audit"]):
+        done = program("logout", *which)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "could not be forgotten" in done.stderr
+        assert open_cache in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
 def test_logout_wants_one_profile_or_all(program):
     assert program("logout", "--all", "--profile", "audit").returncode == 2
 
@@ -138,3 +248,32 @@ def test_the_module_is_the_executable(program):
     run = [sys.executable, "-m", "sts_plugin", "--version"]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert done.stdout == program("--version").stdout
+
+
+@pytest.mark.parametrize("command", ["explain", "credential-process", "logout"])
+def test_an_abbreviated_option_is_a_wrong_command_line(program, command):
+    assert program(command, "--prof", "audit").returncode == 2
+
+
+@pytest.mark.parametrize("profile", ["audit", "nobody"])
+def test_without_a_stderr_nothing_of_it_reaches_stdout(open_cache, terminal, profile):
+    command = f"sts-plugin explain --json --profile {profile} 2>&-"
+    status, out, err = terminal(command).end()
+    assert err == ""
+    if profile == "audit":
+        assert (status, json.loads(out)["profile"]) == (0, "audit")
+    else:
+        assert (status, out) == (3, "")
+
+
+def test_a_stderr_that_cannot_be_written_does_no_harm(open_cache, terminal):
+    status, out, _ = terminal("sts-plugin explain --profile audit 2>/dev/full").end()
+    assert status == 0
+    assert out.startswith("audit\n")
+
+
+def test_without_a_stdout_nothing_is_done(sandbox, terminal):
+    one = terminal("sts-plugin credential-process --profile audit >&-")
+    assert one.end() == (1, "", "sts-plugin: stdout is closed\n")
+    assert one.prompts == 0
+    assert sandbox.journal.calls() == ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import subprocess
 
 COMMAND = "sts-plugin credential-process --profile audit"
 
@@ -122,3 +124,89 @@ def test_a_background_job_is_not_stopped_by_the_terminal(terminal):
     status, out, err = one.end()
     assert (status, out) == (4, "")
     assert "background" in err
+
+
+def test_a_terminal_that_ctrl_s_has_stopped_is_started_again(sandbox, terminal):
+    one = terminal(f"read go </dev/tty; {COMMAND}")
+    one.child.send("\x13go\n")  # stopped before the command starts
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert one.echoes
+
+
+def test_ctrl_s_at_the_prompt_does_no_harm(sandbox, terminal):
+    one = terminal(COMMAND)
+    one.answer("\x13")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+
+
+def test_ctrl_d_at_the_prompt_is_no_timeout(terminal):
+    one = terminal(COMMAND)
+    one.child.expect_exact(": ")
+    one.child.sendeof()
+    status, out, err = one.end()
+    assert (status, out) == (4, "")
+    assert "no MFA code" in err
+    assert "within" not in err
+    assert one.echoes
+
+
+def test_nohup_is_not_undone(sandbox, terminal, tmp_path):
+    pid = tmp_path / "pid"
+    one = terminal(f"nohup {COMMAND} & echo $! >{pid}; wait $!")
+    one.child.expect_exact(": ")
+    os.kill(int(pid.read_text()), signal.SIGHUP)
+    one.child.sendline(sandbox.code())
+    assert one.end()[0] == 0
+
+
+def test_sigterm_ends_a_command_for_the_code_as_well(
+    program, sandbox, write_config, tmp_path
+):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    config = (sandbox.folder / "config").read_text(encoding="utf-8")
+    script = f"sh -c 'exec >{fifo}; echo started; exec sleep 100'"
+    head = "[profile audit]\n"
+    assert head in config
+    write_config(config.replace(head, f"{head}mfa_process = {script}\n"))
+    us = subprocess.Popen(
+        [program.path, "credential-process", "--profile", "audit"],
+        env=program.environ,
+        start_new_session=True,
+    )
+    with fifo.open() as started:
+        assert started.readline() == "started\n"
+        us.terminate()
+        assert us.wait(30) == 128 + signal.SIGTERM
+        assert select.select([started], [], [], 20)[0]  # the last writer is gone
+        assert started.read() == ""
+
+
+def test_a_command_for_the_code_may_ask_at_the_terminal_itself(
+    sandbox, terminal, write_config
+):
+    # Password managers do; in a process group of its own it would be stopped.
+    config = (sandbox.folder / "config").read_text(encoding="utf-8")
+    script = "sh -c 'printf \"Password: \" >/dev/tty; read code </dev/tty; echo $code'"
+    head = "[profile audit]\n"
+    write_config(config.replace(head, f"{head}mfa_process = {script}\n"))
+    one = terminal(COMMAND)
+    one.child.expect_exact("Password: ")
+    one.child.sendline(sandbox.code())
+    assert one.end()[0] == 0
+
+
+def test_a_command_for_the_code_that_needs_the_code_is_told_at_once(
+    program, sandbox, write_config
+):
+    config = (sandbox.folder / "config").read_text(encoding="utf-8")
+    script = f"{program.path} credential-process --profile partner"
+    head = "[profile audit]\n"
+    write_config(config.replace(head, f"{head}mfa_process = {script}\n"))
+    done = program("credential-process", "--profile", "audit")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "mfa_process for arn:aws:iam::111111111111:mfa/alice" in done.stderr
+    assert "waiting" not in done.stderr
+    assert sandbox.journal.calls() == ()

@@ -91,3 +91,39 @@ def test_the_device_shows_its_code_inside_and_only_there(temporary):
     outside = run("--code", env=environ)
     assert (outside.returncode, outside.stdout) == (3, "")
     assert "no sandbox" in outside.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["echo", "a", "--yes"], "a --yes"),
+        (["echo", "a", "--foo"], "a --foo"),
+        (["--yes", "echo", "a", "--code"], "a --code"),
+        (["--", "echo", "--", "x"], "-- x"),
+        (["--yes", "--", "echo", "a", "--", "x"], "a -- x"),
+        (["echo", "a", "--", "x"], "a -- x"),
+    ],
+    ids=["ours", "unknown", "code", "first", "both", "later"],
+)
+def test_what_follows_the_command_is_the_commands(temporary, arguments, output):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (0, output + "\n")
+    assert ("--code" in done.stderr) == (arguments[0] != "--yes")
+
+
+def test_an_option_before_the_command_is_ours_and_must_exist():
+    done = run("--foo", "echo")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_missing_path_variable_is_no_defect(temporary):
+    environ = {k: v for k, v in os.environ.items() if k != "PATH"}
+    done = run("--yes", "--", "/bin/true", env=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("--yes", "--", "true", env=environ).returncode == 0
+
+
+def test_a_folder_that_is_no_sandbox_is_said():
+    done = run("--code", env=os.environ | {"STS_PLUGIN_SANDBOX": "/nope"})
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "STS_PLUGIN_SANDBOX=/nope is not the folder of a sandbox" in done.stderr

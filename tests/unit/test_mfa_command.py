@@ -77,16 +77,16 @@ def test_a_command_that_takes_too_long_is_ended(monkeypatch, tmp_path):
     assert caught.value.line.startswith("/config:7: mfa_process did not answer")
 
 
-def test_the_children_of_a_command_that_takes_too_long_are_ended(monkeypatch, fifo):
+def test_nothing_is_left_of_a_command_that_takes_too_long(monkeypatch, fifo):
     monkeypatch.setattr(settings, "COMMAND_TIMEOUT_SECONDS", 1)
     holder = os.open(fifo, os.O_RDWR)
     with pytest.raises(NoAnswer):
-        ask(f"sh -c 'sleep 100 >{fifo}; echo'")
+        ask(f"sh -c 'exec sleep 100 >{fifo}'")
     os.close(holder)
     wait_for_the_last_writer(fifo)
 
 
-def test_the_children_are_ended_when_we_are_interrupted(fifo):
+def test_the_command_is_ended_when_we_are_interrupted(fifo):
     code = (
         "import sys; from sts_plugin.mfa import Question;"
         "from sts_plugin.mfa.command import CommandSource;"
@@ -94,7 +94,7 @@ def test_the_children_are_ended_when_we_are_interrupted(fifo):
         "setting = Setting('mfa_process', sys.argv[1], Origin('f'));"
         "CommandSource(setting).ask(Question('p', 'device'))"
     )
-    command = f"sh -c '{{ echo started; sleep 100; }} >{fifo}; echo'"
+    command = f"sh -c 'exec >{fifo}; echo started; exec sleep 100'"
     us = subprocess.Popen(
         [sys.executable, "-c", code, command],
         env={"PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]},
