@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 PROGRAM = """
 import boto3, sts_plugin, sys
@@ -149,3 +151,46 @@ def test_a_session_that_aws_forgot_is_made_anew_once(logged_in, program, write_c
         ("GetSessionToken", "ok"),
         ("AssumeRole", "ok"),
     ]
+
+
+def test_a_containers_credentials_can_be_the_source_of_a_role(
+    program, sandbox, write_config
+):
+    bob = sandbox.organisation.user("bob")
+    document = {
+        "AccessKeyId": bob.access_key_id,
+        "SecretAccessKey": bob.secret_access_key,
+        "Token": "",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    write_config(
+        "[profile role]\nregion = us-east-1\ncredential_source = EcsContainer\n"
+        "role_arn = arn:aws:iam::222222222222:role/Batch\n"
+    )
+    with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        done = program(
+            "credential-process",
+            "--profile",
+            "role",
+            environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": url},
+        )
+        server.shutdown()
+    assert json.loads(done.stdout)["AccountId"] == "222222222222"
+    (call,) = sandbox.journal.calls()
+    assert call.caller_arn.endswith("user/bob")
+    # Another container of the same home folder may be somebody else.
+    assert not list((sandbox.folder / "cache").glob("*.json"))
