@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from sts_plugin.engine import Engine, chosen_profile
 from sts_plugin.errors import StsPluginError
@@ -49,8 +48,10 @@ def tell(line: str) -> None:
     """Say something to whoever is watching: never on stdout."""
     if sys.stderr is None:  # 2>&-, where print would take stdout instead
         return
-    with contextlib.suppress(OSError):
+    try:
         print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        _abandon(sys.stderr)
 
 
 def show(text: str) -> None:
@@ -63,11 +64,15 @@ def show(text: str) -> None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer must go somewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         if isinstance(error, BrokenPipeError):
             sys.exit(1)  # a reader that has seen enough needs no message
         raise StsPluginError(f"stdout cannot be written: {error.strerror}") from None
+
+
+def _abandon(stream: TextIO) -> None:
+    # What is left in its buffer must go somewhere: Python would fail when it exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def make_engine() -> Engine:
