@@ -64,12 +64,7 @@ def follow(
         # A profile that does not exist is an error all the same, as in botocore.
         selected = profiles[name] if name in profiles or name != "default" else None
         return Chain(environment_source(name, environ), (), selected)
-    if name == "default" and not explicit and name not in profiles:
-        # A machine without files may still have an instance or container role.
-        current = Profile(name, Origin(profiles.config_path))
-    else:
-        current = profiles[name]
-    selected = current
+    selected = current = _asked_for(profiles, name, explicit=explicit)
     roles: list[Profile] = []
     visited = [name]
     begins = True  # botocore looks past static keys only where a chain begins
@@ -98,6 +93,13 @@ def follow(
             break
     hop = profile_source(profiles, current, environ, top=not roles)
     return Chain(hop, tuple(roles), selected)
+
+
+def _asked_for(profiles: Profiles, name: str, *, explicit: bool) -> Profile:
+    if name == "default" and not explicit and name not in profiles:
+        # A machine without files may still have an instance or container role.
+        return Profile(name, Origin(profiles.config_path))
+    return profiles[name]
 
 
 def _value(profile: Profile, key: str) -> str:
