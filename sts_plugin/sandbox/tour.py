@@ -83,7 +83,10 @@ class _Tour:
         for call in self._sandbox.journal.calls():
             mfa = "with an MFA code" if call.mfa else ""
             what = f"{call.action:16} {call.role_arn or '':40} {mfa:16} {call.outcome}"
-            _say(f"{call.number:2}  {what}")
+            when = f"{call.at:%H:%M:%S}"
+            _say(
+                f"{call.number:2}  {when}  {what} {call.elapsed_seconds * 1000:4.0f} ms"
+            )
         count = self._sandbox.journal.count("GetSessionToken", outcome="ok")
         _title(f"Done: {count} MFA code for {1 + len(MORE)} profiles")
         _say("Look around by yourself:   sts-plugin sandbox -- $SHELL")
