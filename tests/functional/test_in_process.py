@@ -86,11 +86,11 @@ def test_a_native_role_profile_is_ours(logged_in, write_config):
 
 
 def test_short_sessions_are_renewed_under_a_running_client(logged_in):
-    logged_in.lifetime_seconds = 2  # of every role from now on; the session stays
+    logged_in.lifetime_seconds = 4  # of every role from now on; the session stays
     session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
     client = session.client("sts")
     seen = set()
-    while len(seen) < 3:  # each key lives for two seconds
+    while len(seen) < 3:  # each key lives for four seconds
         assert client.get_caller_identity()["Arn"].startswith(ADMIN)
         seen.add(logged_in.journal.calls()[-1].access_key_id)
     assert logged_in.journal.count(outcome="ok") == logged_in.journal.count()
