@@ -7,7 +7,7 @@ answer. Never: sends, waits or closes anything; the server does that.
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sts_plugin.sandbox.errors import StsError
 from sts_plugin.sandbox.wire import Answer, Result, render_error
@@ -29,6 +29,9 @@ FaultKind = Literal[
     "throttle",
     "truncated",
 ]
+
+# What an element holds: text in a group; in a whole result a group, too.
+Element = TypeVar("Element", str, str | Mapping[str, str])
 
 _HUGE = 8 * 1024 * 1024
 _PAST = "2001-01-01T00:00:00Z"
@@ -112,19 +115,27 @@ class Faults:
 def damage_result(fault: Fault, result: Result) -> Result:
     """Change the elements of a result, where that is what the fault does."""
     credentials = result.get("Credentials")
-    if not isinstance(credentials, Mapping):
-        return result
-    changed = dict(credentials)
+    if isinstance(credentials, Mapping):
+        return {**result, "Credentials": _damaged(fault, credentials, "SessionToken")}
+    if "WebIdentityToken" in result:
+        return _damaged(fault, result, "WebIdentityToken")
+    return result
+
+
+def _damaged(
+    fault: Fault, group: Mapping[str, Element], token: str
+) -> dict[str, Element]:
+    changed = dict(group)
     match fault.kind:
         case "no_expiration":
             del changed["Expiration"]
         case "past_expiration":
             changed["Expiration"] = _PAST
         case "huge":
-            changed["SessionToken"] = "A" * _HUGE
+            changed[token] = "A" * _HUGE
         case _:
             pass
-    return {**result, "Credentials": changed}
+    return changed
 
 
 def damage_answer(fault: Fault, answer: Answer | None) -> Answer:

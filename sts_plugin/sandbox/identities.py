@@ -5,6 +5,7 @@ decides what a caller may do.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -22,6 +23,8 @@ class Kind(Enum):
     SESSION = "GetSessionToken"
     ROLE = "AssumeRole*"
     FEDERATED = "GetFederationToken"
+    ROOT = "AssumeRoot"
+    DELEGATED = "GetDelegatedAccessToken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Caller:
 
     ``user_arn`` is the user behind the key (a role's session has none: it has
     left the user behind); ``mfa`` is the MFA context of a GetSessionToken
-    session, False for everything else.
+    session, False for everything else. ``tags`` are all session tags,
+    ``transitive_tags`` the keys of those that travel on.
     """
 
     kind: Kind
@@ -40,6 +44,7 @@ class Caller:
     user_arn: str | None = None
     role_arn: str | None = None
     mfa: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: frozenset[str] = frozenset()
     source_identity: str | None = None
 
@@ -74,7 +79,13 @@ class Registry:
         with self._lock:
             return self._keys.get(access_key_id)
 
-    def issue(self, caller: Caller, now: datetime, lifetime_seconds: int) -> Key:
+    def issue(
+        self,
+        caller: Caller,
+        now: datetime,
+        lifetime_seconds: int,
+        least_token_characters: int = 0,
+    ) -> Key:
         """Make and remember temporary credentials for ``caller``.
 
         The end is a whole second: STS writes it without a fraction, and the
@@ -84,7 +95,7 @@ class Registry:
             new_access_key_id("ASIA"),
             new_secret(),
             caller,
-            new_session_token(),
+            new_session_token(least_token_characters),
             now.replace(microsecond=0) + timedelta(seconds=lifetime_seconds),
         )
         with self._lock:

@@ -31,6 +31,7 @@ def new_secret() -> str:
     return base64.b64encode(secrets.token_bytes(30)).decode()
 
 
-def new_session_token() -> str:
-    """Make a session token: opaque text of 360 characters."""
-    return base64.b64encode(secrets.token_bytes(270)).decode()
+def new_session_token(least_characters: int = 0) -> str:
+    """Make a session token: opaque text of 360 characters, or of so many."""
+    size_bytes = max(270, -(-least_characters * 3 // 4))
+    return base64.b64encode(secrets.token_bytes(size_bytes)).decode()

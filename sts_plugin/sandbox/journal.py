@@ -1,14 +1,15 @@
 """What was asked of the sandbox: one ``Call`` a request, without its secrets.
 
 Owns: the record of calls. Never: a token code, secret, session token,
-signature, assertion or identity token; there is no field for one.
+signature, assertion or identity token; there is no field for one, and
+``arguments`` is filled without them.
 """
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import overload
+from typing import Any, overload
 
 __all__ = ["Call", "Journal"]
 
@@ -19,7 +20,11 @@ class Call:
 
     ``at`` is the true time (aware UTC), not the server's skewed one; ``action`` is
     empty for what was no Query request; ``region`` is the credential scope's;
-    ``outcome`` is "ok", STS's error code or "fault:<kind>".
+    ``outcome`` is "ok", STS's error code or "fault:<kind>". ``arguments`` is what
+    was asked, as one would pass it to an SDK (``{"DurationSeconds": 900,
+    "PolicyArns": [{"arn": "arn:..."}]}``), without the secrets: TokenCode,
+    WebIdentityToken, SAMLAssertion, TradeInToken, ContextAssertion and
+    EncodedMessage. A refused call has its arguments, too.
     """
 
     number: int
@@ -34,6 +39,7 @@ class Call:
     mfa: bool
     outcome: str
     elapsed_seconds: float
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Journal(Sequence[Call]):

@@ -62,12 +62,19 @@ class Trust:
     ``principals`` are ARNs of users, roles, accounts (``:root``) and identity
     providers. ``mfa`` is the condition ``aws:MultiFactorAuthPresent``,
     ``external_id`` is ``sts:ExternalId``, ``audience`` the provider's ``aud``.
+    ``tag_session``, ``set_source_identity`` and ``set_context`` say that the policy
+    allows the principals sts:TagSession, sts:SetSourceIdentity and
+    sts:SetContext besides: each is needed for a session that has tags, a source
+    identity or a provided context, inherited ones included.
     """
 
     principals: tuple[str, ...]
     mfa: bool = False
     external_id: str | None = None
     audience: str | None = None
+    tag_session: bool = False
+    set_source_identity: bool = False
+    set_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,10 @@ class Profile:
 class Organisation:
     """Everything that exists. Change it with ``with_roles`` and ``with_profiles``.
 
-    For instance twenty roles behind one device:
+    The first of ``accounts`` is the management account; the others are its
+    members, but for the ``outsiders``.
+
+    For instance twenty roles behind one device::
 
         organisation = Organisation.example()
         serial = organisation.user("alice").mfa_serial
@@ -122,6 +132,7 @@ class Organisation:
     users: tuple[User, ...]
     roles: tuple[Role, ...]
     profiles: tuple[Profile, ...]
+    outsiders: tuple[str, ...] = ()
 
     @classmethod
     def example(cls) -> "Organisation":
@@ -134,7 +145,18 @@ class Organisation:
             users=(alice, bob),
             roles=roles,
             profiles=_example_profiles(alice, {role.name: role.arn for role in roles}),
+            outsiders=(_PARTNER,),
         )
+
+    @property
+    def management(self) -> str:
+        """The management account: the first of all."""
+        return self.accounts[0]
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The member accounts: neither the management account nor outsiders."""
+        return frozenset(self.accounts[1:]).difference(self.outsiders)
 
     def user(self, name: str) -> User:
         """Return the user of this name; KeyError without one."""
@@ -161,6 +183,7 @@ class Organisation:
 def _example_roles(alice: User, bob: User) -> tuple[Role, ...]:
     home = f"arn:aws:iam::{_HOME}:root"
     jump = Role(_SHARED, "Jump", Trust((alice.arn,), mfa=True), 43200)
+    tagged = Role(_SHARED, "Tagged", _open_trust(home))
     return (
         jump,
         Role(_SHARED, "Audit", Trust((home,), mfa=True)),
@@ -171,6 +194,16 @@ def _example_roles(alice: User, bob: User) -> tuple[Role, ...]:
             _SHARED, "Deploy", Trust((OIDC_PROVIDER_ARN,), audience="sts.amazonaws.com")
         ),
         Role(_SHARED, "Federated", Trust((SAML_PROVIDER_ARN,))),
+        Role(_SHARED, "FederatedAudit", _open_trust(SAML_PROVIDER_ARN)),
+        tagged,
+        Role(_PRODUCTION, "TaggedNext", _open_trust(tagged.arn)),
+    )
+
+
+def _open_trust(principal: str) -> Trust:
+    """Allow whatever a session may be given."""
+    return Trust(
+        (principal,), tag_session=True, set_source_identity=True, set_context=True
     )
 
 

@@ -1,29 +1,29 @@
 """The sandbox as a test or a reader of the tutorial holds it.
 
 Owns: start and stop, the folder, the environment that leads an SDK here, the
-device's codes and the identity providers' proofs. Never: imports the engine.
+knobs and the device's codes. Never: imports the engine.
 """
 
 import os
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pyotp
 
-from sts_plugin.sandbox.actions import Estate
+from sts_plugin.sandbox.estate import Estate, Knobs
 from sts_plugin.sandbox.faults import Fault, Faults
 from sts_plugin.sandbox.files import write_files
 from sts_plugin.sandbox.identities import Registry
 from sts_plugin.sandbox.journal import Journal
 from sts_plugin.sandbox.mfa import Devices
 from sts_plugin.sandbox.organisation import Organisation
+from sts_plugin.sandbox.proofs import Proofs
 from sts_plugin.sandbox.server import Server
-from sts_plugin.sandbox.service import Knobs, Service
+from sts_plugin.sandbox.service import Service
 
 __all__ = ["Sandbox"]
 
@@ -33,7 +33,7 @@ _YEAR_SECONDS = 365 * 24 * 3600
 _PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 
 
-class Sandbox:
+class Sandbox(Proofs):
     """A strict STS on 127.0.0.1, and a folder of profiles that lead to it.
 
     Use it as a context manager: entering writes the files and starts the
@@ -63,7 +63,10 @@ class Sandbox:
         self._knobs = Knobs(lifetime_seconds)
         self._faults = Faults()
         self._estate = Estate(
-            self.organisation, Registry(self.organisation), Devices(self.organisation)
+            self.organisation,
+            Registry(self.organisation),
+            Devices(self.organisation),
+            self._knobs,
         )
         self._server: Server | None = None
 
@@ -79,9 +82,7 @@ class Sandbox:
             totp_file=self._totp_file,
         )
         stopped = threading.Event()
-        service = Service(
-            self._estate, self._knobs, self.journal, self._faults, stopped
-        )
+        service = Service(self._estate, self.journal, self._faults, stopped)
         self._server = Server(service, self._knobs, stopped)
         self._server.start()
         return self
@@ -121,6 +122,15 @@ class Sandbox:
     @clock_offset_seconds.setter
     def clock_offset_seconds(self, seconds: float) -> None:
         self._knobs.clock_offset_seconds = seconds
+
+    @property
+    def outbound_federation(self) -> bool:
+        """Whether GetWebIdentityToken is enabled in the accounts."""
+        return self._knobs.outbound_federation
+
+    @outbound_federation.setter
+    def outbound_federation(self, enabled: bool) -> None:
+        self._knobs.outbound_federation = enabled
 
     def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return a copy of ``base`` in which every AWS SDK ends up here."""
@@ -163,37 +173,3 @@ class Sandbox:
     def clear_faults(self) -> None:
         """Cancel all trouble that was not met yet."""
         self._faults.clear()
-
-    def web_identity_token(
-        self,
-        subject: str = "repo:example/app",
-        audience: str = "sts.amazonaws.com",
-        lifetime_seconds: int = 600,
-    ) -> str:
-        """Return a token of the sandbox's OpenID Connect provider."""
-        return self._estate.web_identities.sign(
-            subject, audience, datetime.now(UTC), lifetime_seconds
-        )
-
-    def saml_assertion(
-        self,
-        role_arn: str,
-        principal_arn: str,
-        *,
-        session_name: str = "alice",
-        lifetime_seconds: int = 300,
-        session_duration_seconds: int | None = None,
-    ) -> str:
-        """Return an assertion of the sandbox's SAML provider, in base64.
-
-        ``session_duration_seconds`` becomes its SessionNotOnOrAfter, which
-        shortens the role's session.
-        """
-        return self._estate.saml.sign(
-            role_arn,
-            principal_arn,
-            session_name=session_name,
-            now=datetime.now(UTC),
-            lifetime_seconds=lifetime_seconds,
-            session_duration_seconds=session_duration_seconds,
-        )

@@ -15,7 +15,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
 from sts_plugin.sandbox.errors import StsError
-from sts_plugin.sandbox.service import Knobs, Service
+from sts_plugin.sandbox.estate import Knobs
+from sts_plugin.sandbox.service import Service
 from sts_plugin.sandbox.wire import Answer, Request, render_error
 
 __all__ = ["Server"]

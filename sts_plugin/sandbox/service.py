@@ -9,22 +9,18 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
-from sts_plugin.sandbox.actions import Ask, Estate, signed_actions
-from sts_plugin.sandbox.errors import (
-    EXPIRED_TOKEN,
-    INVALID_TOKEN,
-    StsError,
-    not_authorized,
-)
+from sts_plugin.sandbox.actions import signed_actions
+from sts_plugin.sandbox.errors import EXPIRED_TOKEN, INVALID_TOKEN, StsError
+from sts_plugin.sandbox.estate import Ask, Estate
 from sts_plugin.sandbox.faults import Fault, Faults, damage_answer, damage_result
 from sts_plugin.sandbox.federation import unsigned_actions
-from sts_plugin.sandbox.identities import Caller
+from sts_plugin.sandbox.identities import Key
 from sts_plugin.sandbox.journal import Call, Journal
 from sts_plugin.sandbox.signature import parse_authorization, verify_signature
 from sts_plugin.sandbox.trust import check_may_call
-from sts_plugin.sandbox.validation import Limits
 from sts_plugin.sandbox.wire import (
     Answer,
     Request,
@@ -34,26 +30,10 @@ from sts_plugin.sandbox.wire import (
     render_result,
 )
 
-__all__ = ["Knobs", "Reply", "Service"]
+__all__ = ["Reply", "Service"]
 
 # What the journal keeps of a text that a client made up.
 _LONGEST_NOTE = 256
-
-
-@dataclass(slots=True)
-class Knobs:
-    """What a test may turn while the sandbox runs.
-
-    ``lifetime_seconds`` caps the life of every set issued from now on;
-    ``clock_offset_seconds`` is how far the server's clock is ahead of the truth.
-    """
-
-    lifetime_seconds: int | None = None
-    clock_offset_seconds: float = 0
-
-    def now(self) -> datetime:
-        """Return the server's idea of the time."""
-        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +62,15 @@ class Service:
     def __init__(
         self,
         estate: Estate,
-        knobs: Knobs,
         journal: Journal,
         faults: Faults,
         stopped: threading.Event,
     ) -> None:
         self._estate = estate
-        self._knobs = knobs
         self._journal = journal
         self._faults = faults
         self._stopped = stopped
-        self._limits = Limits()
+        self._limits = estate.limits
         self._signed = signed_actions()
         self._unsigned = unsigned_actions()
 
@@ -105,7 +83,9 @@ class Service:
         fault = self._faults.take(facts.action)
         reply = self._reply(request, facts, problem, fault)
         # Before the answer is sent: whoever has the answer finds the call here.
-        self._journal.record(_call(facts, number, at, time.monotonic() - started))
+        elapsed_seconds = time.monotonic() - started
+        arguments = self._limits.describe(facts.action, facts.parameters)
+        self._journal.record(_call(facts, number, at, elapsed_seconds, arguments))
         return reply
 
     def _reply(
@@ -150,33 +130,28 @@ class Service:
         return render_result(facts.action, result)
 
     def _act(self, request: Request, facts: _Facts) -> Result:
-        action, now = facts.action, self._knobs.now()
+        action, now = facts.action, self._estate.knobs.now()
         version = facts.parameters.get("Version", "NO_VERSION_SPECIFIED")
-        if not self._limits.knows(action) or version != self._limits.version:
+        # A newer model may have actions that the sandbox has not, an older one
+        # lacks some that it has.
+        known = action in self._signed or action in self._unsigned
+        limits = self._limits
+        if not (known and limits.knows(action) and version == limits.version):
             raise StsError(
                 "InvalidAction",
                 400,
                 f"Could not find operation {action[:64]} for version {version[:64]}",
             )
-        caller = None
-        if self._limits.is_signed(action):
-            caller = self._authenticate(request, facts, now)
-        ask = Ask(
-            self._limits.read(action, facts.parameters),
-            now,
-            self._knobs.lifetime_seconds,
-        )
-        if caller is None:
-            return self._unsigned[action](self._estate, ask)
-        role_arn = facts.parameters.get("RoleArn")
-        check_may_call(caller, action, role_arn)
-        act = self._signed.get(action)
-        if act is None:
-            # STS has this action; nobody here has been given it (AssumeRoot).
-            raise not_authorized(caller.arn, action, None)
-        return act(self._estate, caller, ask)
+        if action in self._unsigned:
+            arguments = limits.read(action, facts.parameters)
+            return self._unsigned[action](self._estate, Ask(arguments, now))
+        key = self._authenticate(request, facts, now)
+        arguments = limits.read(action, facts.parameters)
+        check_may_call(key.caller, action, facts.parameters.get("RoleArn"))
+        ask = Ask(arguments, now, facts.region, key.expires_at)
+        return self._signed[action](self._estate, key.caller, ask)
 
-    def _authenticate(self, request: Request, facts: _Facts, now: datetime) -> Caller:
+    def _authenticate(self, request: Request, facts: _Facts, now: datetime) -> Key:
         authorization = parse_authorization(request)
         facts.access_key_id = authorization.access_key_id[:_LONGEST_NOTE]
         facts.region = authorization.region[:_LONGEST_NOTE]
@@ -190,7 +165,7 @@ class Service:
         facts.caller_arn = key.caller.arn
         if key.expires_at is not None and now >= key.expires_at:
             raise StsError("ExpiredToken", 403, EXPIRED_TOKEN)
-        return key.caller
+        return key
 
 
 def _read(request: Request, facts: _Facts) -> StsError | None:
@@ -210,7 +185,13 @@ def _same(left: str | None, right: str | None) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _call(facts: _Facts, number: int, at: datetime, elapsed_seconds: float) -> Call:
+def _call(
+    facts: _Facts,
+    number: int,
+    at: datetime,
+    elapsed_seconds: float,
+    arguments: Mapping[str, Any],
+) -> Call:
     duration = facts.parameters.get("DurationSeconds", "")
     is_number = duration.isascii() and duration.isdigit() and len(duration) <= 10  # noqa: PLR2004 (a sane number)
     return Call(
@@ -226,6 +207,7 @@ def _call(facts: _Facts, number: int, at: datetime, elapsed_seconds: float) -> C
         mfa="TokenCode" in facts.parameters,
         outcome=facts.outcome,
         elapsed_seconds=elapsed_seconds,
+        arguments=arguments,
     )
 
 

@@ -1,11 +1,12 @@
 """The limits of every parameter, as the STS service model states them.
 
-Owns: form parameters -> nested values, and the "validation error detected"
-text. Never: a limit of its own; lengths, ranges, patterns and what is required
-are read from botocore's data (``sts``, ``service-2``), so a newer model is obeyed
-without a change here.
+Owns: form parameters -> nested values, which of them are secret, and the
+"validation error detected" text. Never: a limit of its own; lengths, ranges,
+patterns and what is required are read from botocore's data (``sts``,
+``service-2``), so a newer model is obeyed without a change here.
 """
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,11 @@ __all__ = ["Limits", "Value"]
 # A parameter's value: text (integers included), a list or a structure.
 Value = str | list["Value"] | dict[str, "Value"]
 
-# AWS prints the value it refuses. A one-time code is not marked as sensitive
-# in the model, and is a secret all the same.
-_SECRET_SHAPES = frozenset({"tokenCodeType"})
+# AWS prints the value it refuses. These are not marked as sensitive in the
+# model, and are secrets all the same.
+_SECRET_SHAPES = frozenset(
+    {"contextAssertionType", "encodedMessageType", "tokenCodeType"}
+)
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 
@@ -40,10 +43,6 @@ class Limits:
         """Whether STS has this action at all."""
         return action in self._operations
 
-    def is_signed(self, action: str) -> bool:
-        """Whether the action needs credentials."""
-        return bool(self._operations[action].get("authtype") != "none")
-
     def read(self, action: str, parameters: Mapping[str, str]) -> dict[str, Value]:
         """Nest the parameters by the action's input shape and check each limit.
 
@@ -56,13 +55,52 @@ class Limits:
             return {}
         value = self._nest(shape, "", parameters)
         assert isinstance(value, dict)
-        problems = list(self._check(shape, "", value))
+        self.check(shape, "", value)
+        return value
+
+    def check(self, shape: str, where: str, value: Value) -> None:
+        """Check a value that came by another way than a parameter, as one.
+
+        Raises ``StsError`` ValidationError.
+        """
+        problems = list(self._check(shape, where, value))
         if problems:
             noun = "error" if len(problems) == 1 else "errors"
             raise validation_error(
                 f"{len(problems)} validation {noun} detected: {'; '.join(problems)}"
             )
-        return value
+
+    def describe(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return the arguments as a client of an SDK wrote them, secrets left out.
+
+        Limits do not matter here. What cannot be read is left out, too.
+        """
+        operation = self._operations.get(action, {})
+        shape = operation.get("input", {}).get("shape")
+        told: dict[str, Any] = {}
+        for name, member in self._shapes[shape]["members"].items() if shape else ():
+            inner = member["shape"]
+            if _is_given(name, parameters) and not self._is_secret(inner):
+                with contextlib.suppress(StsError):
+                    value = self._nest(inner, f"{name}.", parameters)
+                    told[name] = self._tell(inner, value)
+        return told
+
+    def _tell(self, shape: str, value: Value) -> Any:  # noqa: ANN401 (as JSON has it)
+        model = self._shapes[shape]
+        if isinstance(value, dict):
+            inner = {name: model["members"][name]["shape"] for name in value}
+            return {
+                name: self._tell(inner[name], item)
+                for name, item in value.items()
+                if not self._is_secret(inner[name])
+            }
+        if isinstance(value, list):
+            return [self._tell(model["member"]["shape"], item) for item in value]
+        return int(value) if model["type"] == "integer" else value
+
+    def _is_secret(self, shape: str) -> bool:
+        return bool(self._shapes[shape].get("sensitive")) or shape in _SECRET_SHAPES
 
     def _nest(self, shape: str, prefix: str, parameters: Mapping[str, str]) -> Value:
         model = self._shapes[shape]
@@ -87,7 +125,7 @@ class Limits:
 
     def _check(self, shape: str, where: str, value: Value) -> Iterator[str]:
         model = self._shapes[shape]
-        secret = model.get("sensitive") or shape in _SECRET_SHAPES
+        secret = self._is_secret(shape)
         shown = f"Value at '{where}'" if secret else f"Value '{value}' at '{where}'"
         for constraint in _broken(model, value):
             yield f"{shown} failed to satisfy constraint: Member must {constraint}"

@@ -14,19 +14,33 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from sts_plugin.sandbox import Organisation, Role, Sandbox, Trust
+from sts_plugin.sandbox.organisation import OIDC_PROVIDER_ARN
 
 VERSION = "2011-06-15"
 
 
 @pytest.fixture
 def sandbox(tmp_path):
-    # Two more roles, for what the example has no place for.
+    # More roles, for what the example has no place for.
     organisation = Organisation.example()
-    trusted = ("arn:aws:iam::111111111111:root", organisation.role("Batch").arn)
+    home = ("arn:aws:iam::111111111111:root",)
+    trusted = (
+        *home,
+        organisation.role("Batch").arn,
+        organisation.role("FederatedAudit").arn,
+        "arn:aws:iam::222222222222:role/DeployTagged",
+    )
     relay = Role("222222222222", "Relay", Trust(trusted), 43200)
     trusted = (organisation.role("Jump").arn,)
     vault = Role("333333333333", "Vault", Trust(trusted, mfa=True))
-    organisation = organisation.with_roles(relay, vault)
+    tagged = (organisation.role("Tagged").arn,)
+    plain = Role("333333333333", "Plain", Trust(tagged))
+    tagged = (organisation.role("TaggedNext").arn,)
+    last = Role("333333333333", "TaggedLast", Trust(tagged, tag_session=True))
+    steward = Role("111111111111", "Steward", Trust(home, set_source_identity=True))
+    oidc = Trust((OIDC_PROVIDER_ARN,), tag_session=True, set_source_identity=True)
+    deploy = Role("222222222222", "DeployTagged", oidc)
+    organisation = organisation.with_roles(relay, vault, plain, last, steward, deploy)
     with Sandbox(tmp_path / "sandbox", organisation=organisation) as sandbox:
         yield sandbox
 

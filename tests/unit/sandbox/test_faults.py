@@ -66,6 +66,23 @@ def test_damaged_credentials(sandbox, client, kind):
     assert client().get_session_token()["Credentials"]["Expiration"].year > 2001
 
 
+@pytest.mark.parametrize("kind", ["no_expiration", "past_expiration", "huge"])
+def test_a_damaged_web_identity_token(sandbox, client, kind):
+    sandbox.add_fault(Fault(kind))
+    answer = client().get_web_identity_token(Audience=["a"], SigningAlgorithm="RS256")
+    if kind == "no_expiration":
+        assert "Expiration" not in answer
+    elif kind == "past_expiration":
+        assert answer["Expiration"].year == 2001
+    else:
+        assert len(answer["WebIdentityToken"]) == 8 * 1024 * 1024
+
+
+def test_what_has_no_expiration_is_not_damaged(sandbox, client):
+    sandbox.add_fault(Fault("no_expiration"))
+    assert client().get_caller_identity()["Account"] == "111111111111"
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(
     ("fault", "code"),

@@ -194,6 +194,7 @@ def test_the_journal_keeps_what_was_asked(sandbox, client, role, mfa, refused):
         mfa=True,
         outcome="ok",
         elapsed_seconds=first.elapsed_seconds,
+        arguments={k: v for k, v in arguments.items() if k != "TokenCode"},
     )
     assert abs((first.at - datetime.now(UTC)).total_seconds()) < 60
     assert (second.mfa, second.duration_seconds) == (False, None)
@@ -223,6 +224,25 @@ def test_keys_and_seeds_are_new_each_time():
         assert len(first.user(name).access_key_id) == 20
     assert first.role("Jump") is first.role("arn:aws:iam::222222222222:role/Jump")
     assert first.accounts == tuple(digit * 12 for digit in "1234")
+
+
+def test_the_example_has_roles_for_tags_and_for_a_choice_by_saml():
+    example = Organisation.example()
+    tagged, following = example.role("Tagged"), example.role("TaggedNext")
+    assert tagged.trust.principals == ("arn:aws:iam::111111111111:root",)
+    assert following.trust.principals == (tagged.arn,)
+    for role in tagged, following:
+        assert (role.trust.tag_session, role.trust.set_source_identity) == (True, True)
+        assert not role.trust.mfa
+    first, second = example.role("Federated"), example.role("FederatedAudit")
+    assert first.account == second.account == tagged.account == "222222222222"
+    assert first.trust.principals == second.trust.principals
+
+
+def test_the_partner_is_no_member_of_the_organisation():
+    example = Organisation.example()
+    assert example.management == "111111111111"
+    assert example.members == {"222222222222", "333333333333"}
 
 
 def test_a_role_or_profile_of_the_same_name_is_replaced():

@@ -5,7 +5,18 @@ import pytest
 
 from sts_plugin.sandbox import Organisation, Profile, Role, Sandbox, Trust
 
-ROLES = ("Jump", "Audit", "Admin", "Partner", "Batch", "Deploy", "Federated")
+ROLES = (
+    "Jump",
+    "Audit",
+    "Admin",
+    "Partner",
+    "Batch",
+    "Deploy",
+    "Federated",
+    "FederatedAudit",
+    "Tagged",
+    "TaggedNext",
+)
 
 
 @pytest.fixture
@@ -21,6 +32,7 @@ def caller(client, role, mfa):
             "bob's session": lambda: client("bob").get_session_token(),
             "jump": lambda: client().assume_role(**role("Jump", **mfa())),
             "batch": lambda: client().assume_role(**role("Batch")),
+            "tagged": lambda: client().assume_role(**role("Tagged")),
             "federated": lambda: client().get_federation_token(Name="worker"),
         }
         return client(made[kind]())
@@ -31,13 +43,14 @@ def caller(client, role, mfa):
 @pytest.mark.parametrize(
     ("kind", "allowed"),
     [
-        ("alice", {"Batch"}),
-        ("bob", {"Batch"}),
-        ("session", {"Batch"}),
-        ("bob's session", {"Batch"}),
-        ("mfa session", {"Jump", "Audit", "Batch", "Partner"}),
+        ("alice", {"Batch", "Tagged"}),
+        ("bob", {"Batch", "Tagged"}),
+        ("session", {"Batch", "Tagged"}),
+        ("bob's session", {"Batch", "Tagged"}),
+        ("mfa session", {"Jump", "Audit", "Batch", "Partner", "Tagged"}),
         ("jump", {"Admin"}),
         ("batch", set()),
+        ("tagged", {"TaggedNext"}),
         ("federated", set()),
     ],
 )
@@ -242,7 +255,7 @@ def test_twenty_teams_are_added_in_a_loop(tmp_path):
             Profile(f"team{number:02}", team.arn, "alice", serial)
         )
     with Sandbox(tmp_path, organisation=organisation) as sandbox:
-        assert len(sandbox.organisation.roles) == 27
+        assert len(sandbox.organisation.roles) == 30
         config = (sandbox.folder / "config").read_text()
     assert "[profile team19]" in config
     assert config.count("role/Team") == 20

@@ -1,10 +1,13 @@
 import base64
 import json
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-PROVIDER = "arn:aws:iam::222222222222:saml-provider/sandbox"
+from sts_plugin.sandbox.jwt import mac
+
+SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+TAGS = "https://aws.amazon.com/tags"
+TRUST = "arn:aws:iam::222222222222:oidc-provider/oidc.sandbox.example"
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def signed(sandbox, *, header=None, **claims):
     padded = middle + "=" * (-len(middle) % 4)
     kept = json.loads(base64.urlsafe_b64decode(padded))
     body = f"{head}.{part({k: v for k, v in kept.items() if v is not None})}".encode()
-    digest = base64.urlsafe_b64encode(provider._digest(body)).rstrip(b"=")
+    digest = base64.urlsafe_b64encode(mac(provider._secret, body)).rstrip(b"=")
     return f"{body.decode()}.{digest.decode()}"
 
 
@@ -92,6 +95,14 @@ def signed(sandbox, *, header=None, **claims):
         ({"sub": "x" * 256}, ("IDPRejectedClaim", 403)),
         ({"sub": None}, ("IDPRejectedClaim", 403)),
         ({"aud": ["sts.amazonaws.com"]}, ("IDPRejectedClaim", 403)),
+        ({SOURCE_IDENTITY: ["alice"]}, ("IDPRejectedClaim", 403)),
+        ({TAGS: ["Team"]}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"principal_tags": ["Team"]}}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"principal_tags": {"Team": "x"}}}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"principal_tags": {"Team": ["a", "b"]}}}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"principal_tags": {"Team": [1]}}}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"transitive_tag_keys": "Team"}}, ("IDPRejectedClaim", 403)),
+        ({TAGS: {"transitive_tag_keys": [1]}}, ("IDPRejectedClaim", 403)),
     ],
 )
 def test_a_signed_token_must_say_what_sts_needs(
@@ -127,116 +138,72 @@ def test_the_roles_maximum_counts_for_web_identities(sandbox, deploy, refused):
         deploy(sandbox.web_identity_token(), DurationSeconds=3601)
 
 
-@pytest.fixture
-def federate(client, role):
-    def federate(assertion, name="Federated", principal=PROVIDER, **more):
-        return client(None).assume_role_with_saml(
-            RoleArn=role(name)["RoleArn"],
-            PrincipalArn=principal,
-            SAMLAssertion=assertion,
-            **more,
+@pytest.mark.parametrize(
+    ("provider_id", "code"),
+    [
+        ("www.amazon.com", "InvalidIdentityToken"),
+        ("graph.facebook.com", "InvalidIdentityToken"),
+        ("oidc.sandbox.example", "ValidationError"),
+        ("https://www.amazon.com", "ValidationError"),
+    ],
+)
+def test_a_provider_id_does_not_go_with_an_openid_token(
+    sandbox, deploy, refused, provider_id, code
+):
+    with refused(code, 400, "OAuth 2.0"):
+        deploy(sandbox.web_identity_token(), ProviderId=provider_id)
+
+
+def test_a_token_carries_tags_and_a_source_identity(sandbox, client, deploy, refused):
+    token = sandbox.web_identity_token(
+        source_identity="alice", tags={"Team": "blue"}, transitive_tags=["Team"]
+    )
+    answer = deploy(token, "DeployTagged")
+    assert answer["SourceIdentity"] == "alice"
+    assert answer["PackedPolicySize"] > 0
+    with refused("ValidationError", 400, "conflicts with a transitive tag key"):
+        client(answer).assume_role(
+            RoleArn="arn:aws:iam::222222222222:role/Relay",
+            RoleSessionName="test",
+            Tags=[{"Key": "team", "Value": "red"}],
         )
-
-    return federate
-
-
-@pytest.fixture
-def assertion(sandbox, role):
-    def assertion(name="Federated", **more):
-        return sandbox.saml_assertion(role(name)["RoleArn"], PROVIDER, **more)
-
-    return assertion
-
-
-def test_an_assertion_gets_its_role(client, federate, assertion):
-    answer = federate(assertion(session_name="alice@example"))
-    arn = "arn:aws:sts::222222222222:assumed-role/Federated/alice@example"
-    assert answer["AssumedRoleUser"]["Arn"] == arn
-    assert answer["Subject"] == "alice@example"
-    assert answer["Audience"] == "https://signin.aws.amazon.com/saml"
-    assert answer["Issuer"]
-    assert client(answer).get_caller_identity()["Arn"] == arn
-
-
-def edited(assertion, old, new):
-    document = base64.b64decode(assertion)
-    assert old in document
-    return base64.b64encode(document.replace(old, new)).decode()
 
 
 @pytest.mark.parametrize(
-    "change",
+    "claims", [{"source_identity": "alice"}, {"tags": {"Team": "blue"}}]
+)
+def test_a_role_may_not_take_what_a_token_carries(sandbox, deploy, refused, claims):
+    with refused("AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWith"):
+        deploy(sandbox.web_identity_token(**claims))
+
+
+@pytest.mark.parametrize(
+    "claims",
     [
-        lambda _: "not base64!",
-        lambda _: base64.b64encode(b"not xml").decode(),
-        lambda text: edited(text, b'ID="_', b'ID="x'),
-        lambda text: edited(text, b">alice<", b">admin<"),
-        lambda text: edited(text, b"</Signature>", b"</Nothing>"),
-        lambda text: edited(text, b"<Signature>", b"<Signature>0"),
+        {"source_identity": "a"},
+        {"source_identity": "alice smith"},
+        {"tags": {"Team!": "blue"}},
+        {"tags": {"Team": "x" * 257}},
+        {"tags": {"Team": "a", "team": "b"}},
+        {"tags": {"aws:Team": "a"}},
+        {"tags": {f"k{number}": "v" for number in range(51)}},
+        {"transitive_tags": ["Team"]},
     ],
 )
-def test_an_assertion_that_the_provider_did_not_sign_is_refused(
-    federate, assertion, refused, change
-):
-    with refused("InvalidIdentityToken", 400):
-        federate(change(assertion()))
+def test_what_a_token_carries_keeps_the_limits(sandbox, deploy, refused, claims):
+    with refused("ValidationError", 400):
+        deploy(sandbox.web_identity_token(**claims), "DeployTagged")
 
 
-def test_an_assertion_is_good_for_five_minutes(sandbox, federate, assertion, refused):
-    text = assertion()
-    sandbox.clock_offset_seconds = 290
-    assert federate(text)
-    sandbox.clock_offset_seconds = 301
-    with refused("ExpiredTokenException", 400, "redeemed within 5 minutes"):
-        federate(text)
+def test_a_token_is_for_one_audience_and_one_subject(sandbox, deploy):
+    token = sandbox.web_identity_token("system:serviceaccount:app", "sts.amazonaws.com")
+    answer = deploy(token)
+    assert answer["SubjectFromWebIdentityToken"] == "system:serviceaccount:app"
 
 
-def test_an_assertion_for_another_audience_is_refused(sandbox, role, federate, refused):
-    text = sandbox._estate.saml.sign(
-        role("Federated")["RoleArn"],
-        PROVIDER,
-        session_name="alice",
-        now=datetime.now(UTC),
-        lifetime_seconds=300,
-        session_duration_seconds=None,
-        audience="https://elsewhere.example",
+def test_a_token_that_sts_issued_itself_is_refused(client, deploy, refused):
+    issued = client().get_web_identity_token(
+        Audience=["sts.amazonaws.com"], SigningAlgorithm="RS256"
     )
-    with refused("InvalidIdentityToken", 400, "audience"):
-        federate(text)
-
-
-def test_an_assertion_names_role_and_provider(federate, assertion, refused):
-    with refused("InvalidIdentityToken", 400, "not in the AuthnResponse"):
-        federate(assertion("Jump"))
-    with refused("InvalidIdentityToken", 400, "not in the AuthnResponse"):
-        federate(assertion(), principal=PROVIDER + "2")
-
-
-def test_the_role_must_trust_the_saml_provider(federate, assertion, refused):
-    with refused("AccessDenied", 403, "sts:AssumeRoleWithSAML"):
-        federate(assertion("Jump"), "Jump")
-
-
-@pytest.mark.parametrize("name", ["a b", "x", "x" * 65])
-def test_the_session_name_of_an_assertion_has_a_pattern(
-    federate, assertion, refused, name
-):
-    with refused("InvalidIdentityToken", 400, "RoleSessionName in AuthnResponse"):
-        federate(assertion(session_name=name))
-
-
-def test_an_assertion_of_more_than_100000_characters_is_refused(federate, refused):
-    with refused("ValidationError", 400, "less than or equal to 100000"):
-        federate("A" * 100_001)
-
-
-@pytest.mark.parametrize(("ends_in", "seconds"), [(1200, 1200), (7200, 3600)])
-def test_an_assertion_may_shorten_the_session(federate, assertion, ends_in, seconds):
-    answer = federate(assertion(session_duration_seconds=ends_in))
-    left = answer["Credentials"]["Expiration"] - datetime.now(UTC)
-    assert abs(left - timedelta(seconds=seconds)) < timedelta(seconds=20)
-
-
-def test_the_roles_maximum_counts_for_assertions(federate, assertion, refused):
-    with refused("ValidationError", 400, "MaxSessionDuration"):
-        federate(assertion(), DurationSeconds=3601)
+    with refused("InvalidIdentityToken", 400):
+        deploy(issued["WebIdentityToken"])
