@@ -7,15 +7,21 @@ In a Python program::
     session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
     session.client("s3")
 
+    sts_plugin.Client("alice").assume_role("arn:aws:iam::222222222222:role/Audit")
+
 For every other program, ``credential_process = sts-plugin credential-process
 --profile NAME`` in ``~/.aws/config``. What goes wrong is in ``sts_plugin.errors``.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["__version__", "register"]
+if TYPE_CHECKING:
+    from sts_plugin.client import Client
+    from sts_plugin.model import Credentials
+
+__all__ = ["Client", "Credentials", "__version__", "register"]
 __version__ = "0.1.0"
 
 SessionT = TypeVar("SessionT")
@@ -31,9 +37,23 @@ def register(session: SessionT) -> SessionT:
     botocore or boto3.
 
     From then on the session raises botocore's ``CredentialRetrievalError`` for what
-    goes wrong here; its ``__cause__`` is one of ``sts_plugin.errors``.
+    goes wrong here (an ``InvalidConfigError``, too, where a profile is wrong); its
+    ``__cause__`` is one of ``sts_plugin.errors``.
     """
     # Imported late: the executable imports this package before every AWS command.
     from sts_plugin.plugins import botocore  # noqa: PLC0415
 
     return botocore.register(session)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
+    # Late, for the same reason.
+    if name == "Client":
+        from sts_plugin.client import Client  # noqa: PLC0415
+
+        return Client
+    if name == "Credentials":
+        from sts_plugin.model import Credentials  # noqa: PLC0415
+
+        return Credentials
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

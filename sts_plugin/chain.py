@@ -4,20 +4,19 @@
 
 Owns botocore's rules of who is whose source, loops included, and the rule that a
 ``credential_process`` which is sts-plugin itself is followed here and never run:
-that would be a process which starts a process for the same question. Runs nothing,
-reads no file, needs no network.
+that would be a process which starts a process for the same question. Runs nothing and
+needs no network.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sts_plugin.actions import WEB_IDENTITY, action_of, is_native
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.model import Origin
+from sts_plugin.model import UNSIGNED_ACTIONS, Origin, Setting
+from sts_plugin.ourselves import named_profile, own_target, without_us
 from sts_plugin.profiles import OWN_PREFIX, Profile
 from sts_plugin.source_kinds import (
     CREDENTIAL_SOURCES,
@@ -25,29 +24,44 @@ from sts_plugin.source_kinds import (
     has_static_keys,
     named_source,
     profile_source,
-    source_kind,
+    proof_source,
     web_identity_in_environment,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sts_plugin.model import Setting, SourceHop
+    from sts_plugin.model import SourceHop
     from sts_plugin.profiles import Profiles
 
-__all__ = ["Chain", "follow"]
+__all__ = ["Chain", "Link", "follow"]
+
+TARGET_VARIABLES: Mapping[str, str] = {
+    "source_identity": "AWS_SOURCE_IDENTITY",
+    "session_tags": "AWS_SESSION_TAGS",
+    "transitive_session_tags": "AWS_TRANSITIVE_TAGS",
+}
+"""Variables of aws-vault's, which win over the keys of the profile asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A profile and the action of STS that it asks for."""
+
+    profile: Profile
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A source and the role profiles behind it, in the order of the calls.
+    """A source and what is asked of STS behind it, in the order of the calls.
 
     ``selected`` is the profile whose region counts; None when the environment
     speaks alone.
     """
 
     source: SourceHop
-    roles: tuple[Profile, ...]
+    links: tuple[Link, ...]
     selected: Profile | None
 
 
@@ -64,35 +78,61 @@ def follow(
         # A profile that does not exist is an error all the same, as in botocore.
         selected = profiles[name] if name in profiles or name != "default" else None
         return Chain(environment_source(name, environ), (), selected)
-    selected = current = _asked_for(profiles, name, explicit=explicit)
-    roles: list[Profile] = []
+    asked_for = _asked_for(profiles, name, explicit=explicit)
+    selected = current = _spoken_for(asked_for, environ)
+    links: list[Link] = []
     visited = [name]
     begins = True  # botocore looks past static keys only where a chain begins
     while True:
-        if _is_role(current) and (begins or not has_static_keys(current)):
-            roles.insert(0, current)
-            source = _next_profile(profiles, current, visited)
-            if source is None:
+        action = action_of(current)
+        proven = _proven(current, action, environ, alone=not (explicit or links))
+        if proven:
+            source = proof_source(proven.profile, proven.action)
+            return Chain(source, (proven, *links), selected)
+        if action and (begins or not has_static_keys(current)):
+            links.insert(0, Link(current, action))
+            signer = _next_profile(profiles, current, action, visited)
+            if signer is None:
                 kind = CREDENTIAL_SOURCES[_value(current, "credential_source")]
                 hop = named_source(kind, current, environ)
-                return Chain(hop, tuple(roles), selected)
+                return Chain(hop, tuple(links), selected)
             # A profile may name itself when static keys stand beside its role.
             begins = False
-            if source is current:
+            if signer.name == current.name:
+                current = without_us(current)
                 break
-            current = source
-        elif not (explicit or roles) and (
-            found := web_identity_in_environment(current, environ)
-        ):
-            return Chain(found, (), selected)
-        elif (target := _own_target(current)) is not None:
+            current = signer
+        elif (target := own_target(current)) is not None:
             current = _alias(profiles, current, target, visited)
             begins = True
-            selected = selected if roles else current
+            if not links:
+                selected = current = _spoken_for(current, environ)
         else:
             break
-    hop = profile_source(profiles, current, environ, top=not roles)
-    return Chain(hop, tuple(roles), selected)
+    # What a profile asks for with its own credentials may be the machine's.
+    top = not links or (len(links) == 1 and _asks_for_itself(links[0]))
+    hop = profile_source(profiles, current, environ, top=top)
+    return Chain(hop, tuple(links), selected)
+
+
+def _proven(
+    profile: Profile, action: str | None, environ: Mapping[str, str], *, alone: bool
+) -> Link | None:
+    """Return the call that a token or an assertion vouches for, if one comes first.
+
+    ``alone``: no profile was named, and no role is to be assumed with it, so that the
+    environment may name a web identity.
+    """
+    if alone and (action is None or is_native(profile)):
+        found = web_identity_in_environment(profile, environ)
+        if found:
+            return Link(found, WEB_IDENTITY)
+    return Link(profile, action) if action in UNSIGNED_ACTIONS else None
+
+
+def _asks_for_itself(link: Link) -> bool:
+    keys = ("source_profile", "credential_source")
+    return not any(link.profile.get(key) for key in keys)
 
 
 def _asked_for(profiles: Profiles, name: str, *, explicit: bool) -> Profile:
@@ -102,30 +142,34 @@ def _asked_for(profiles: Profiles, name: str, *, explicit: bool) -> Profile:
     return profiles[name]
 
 
+def _spoken_for(profile: Profile, environ: Mapping[str, str]) -> Profile:
+    """Return the profile asked for; the environment speaks before its own keys."""
+    said = {
+        OWN_PREFIX + key: Setting(variable, value, Origin("environment"))
+        for key, variable in TARGET_VARIABLES.items()
+        if (value := environ.get(variable))
+    }
+    return replace(profile, credentials={**profile.credentials, **said})
+
+
 def _value(profile: Profile, key: str) -> str:
     setting = profile.get(key)
     return setting.value if setting else ""
 
 
-def _is_role(profile: Profile) -> bool:
-    role = profile.get("role_arn")
-    if role is None:
-        return False
-    return role.key.startswith(OWN_PREFIX) or not profile.plain(
-        "web_identity_token_file"
-    )
-
-
 def _next_profile(
-    profiles: Profiles, profile: Profile, visited: list[str]
+    profiles: Profiles, profile: Profile, action: str, visited: list[str]
 ) -> Profile | None:
-    """Return the source profile of a role, or None for a ``credential_source``."""
+    """Return the profile whose credentials sign, or None for a ``credential_source``.
+
+    Only a role needs to name one: what a user asks for is asked with own keys.
+    """
     named, special = profile.get("source_profile"), profile.get("credential_source")
     if named and special:
         raise ConfigurationError(
             f'profile "{profile.name}" has both source_profile ({named.origin}) and'
             f" credential_source ({special.origin})",
-            hint="keep the one that the role is to be assumed from",
+            hint="keep the one that the call is to be signed with",
         )
     if special:
         if special.value not in CREDENTIAL_SOURCES:
@@ -135,6 +179,8 @@ def _next_profile(
                 hint=f"use one of {', '.join(CREDENTIAL_SOURCES)}, spelled so",
             )
         return None
+    if named is None and action != "AssumeRole":
+        return profile
     if named is None:
         role = profile.get("role_arn")
         raise ConfigurationError(
@@ -149,7 +195,7 @@ def _next_profile(
             hint=f"add the profile, or correct {named.key}",
         )
     source = profiles[named.value]
-    itself = source is profile and has_static_keys(source)
+    itself = source.name == profile.name and has_static_keys(source)
     if named.value in visited and not itself:
         raise _loop(named, profile, visited, named.value)
     visited.append(named.value)
@@ -167,66 +213,10 @@ def _loop(
     )
 
 
-# --- A credential_process that is sts-plugin ---------------------------------
-
-
-def _own_target(profile: Profile) -> Setting | None:
-    """Return the setting by which a profile sends us to ourselves, or None.
-
-    Only where the process is what the profile's credentials would come from.
-    """
-    process = profile.plain("credential_process")
-    if process is None or source_kind(profile) != "process":
-        return None
-    return process if _is_ours(_words(process)) else None
-
-
-def _words(process: Setting) -> list[str]:
-    try:
-        return shlex.split(process.value)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{process.origin}: credential_process cannot be split into words: {error}",
-            hint="close every quotation",
-        ) from None
-
-
-def _is_ours(words: Sequence[str]) -> bool:
-    if "credential-process" not in words:
-        return False
-    program = os.path.basename(words[0]).removesuffix(".exe")  # noqa: PTH119
-    module = ("-m", "sts_plugin") in itertools.pairwise(words)
-    return program == "sts-plugin" or module
-
-
-def _named_profiles(words: Sequence[str]) -> list[str]:
-    """Return what follows each ``--profile``; the last one counts."""
-    named = []
-    for word, following in itertools.pairwise([*words, ""]):
-        option, equals, value = word.partition("=")
-        if option == "--profile":
-            named.append(value if equals else following)
-    return named
-
-
 def _alias(
     profiles: Profiles, profile: Profile, process: Setting, visited: list[str]
 ) -> Profile:
-    named = _named_profiles(_words(process))
-    if not named or not named[-1]:
-        raise ConfigurationError(
-            f'{process.origin}: credential_process of profile "{profile.name}" runs'
-            " sts-plugin without saying for which profile",
-            hint=f"add --profile {profile.name}",
-        )
-    target = named[-1]
-    if target == profile.name:
-        raise ConfigurationError(
-            f'{process.origin}: credential_process of profile "{profile.name}" runs'
-            " sts-plugin for the same profile, which has no role or keys of its own",
-            hint=f"add {OWN_PREFIX}role_arn and {OWN_PREFIX}source_profile, which the"
-            " SDKs pass over, or name another profile",
-        )
+    target = named_profile(profile, process)
     if target in visited:
         raise _loop(process, profile, visited, target)
     if target not in profiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +30,13 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - handed on to the caller
             errors.append(error)
 
-    thread = threading.Thread(target=run, name="sts-plugin call", daemon=True)
+    # A host's tracing knows whose call this is by its context variables.
+    thread = threading.Thread(
+        target=contextvars.copy_context().run,
+        args=(run,),
+        name="sts-plugin call",
+        daemon=True,
+    )
     thread.start()
     thread.join(seconds)
     if errors:

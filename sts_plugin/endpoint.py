@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.ini import parse_nested
 from sts_plugin.model import Endpoint
-from sts_plugin.profiles import parse_nested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.botocore_session import make_session
 from sts_plugin.errors import CacheUnusable
+from sts_plugin.guard import guarded
 from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import choose_source
 from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import load_profiles
+from sts_plugin.proofs import bring
 from sts_plugin.resolve import Resolver
 from sts_plugin.settings import Settings
 from sts_plugin.sources import load_source
@@ -26,7 +29,8 @@ from sts_plugin.sts import Sts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.chain import Link
+    from sts_plugin.model import Call, Credentials, Plan, Secret
     from sts_plugin.store import Store
 
 __all__ = ["Engine", "cache_folder", "chosen_profile"]
@@ -96,19 +100,30 @@ class Engine:
         return DiskStore(cache_folder(self._settings))
 
     def plan(
-        self, profile: str, *, explicit: bool = True, region: str | None = None
+        self,
+        profile: str,
+        *,
+        explicit: bool = True,
+        region: str | None = None,
+        then: Link | None = None,
     ) -> Plan:
-        """Return the plan of a profile; raise ConfigurationError."""
+        """Return the plan of a profile; raise ConfigurationError.
+
+        ``then`` is as for ``plan.make_plan``.
+        """
         return make_plan(
             load_profiles(self._environ),
             profile,
             self._environ,
             explicit=explicit,
             region=region,
+            then=then,
         )
 
-    def credentials(self, plan: Plan) -> Credentials:
+    def credentials(self, plan: Plan, *, proof: Secret | None = None) -> Credentials:
         """Return credentials for a plan, from the cache or from AWS.
+
+        ``proof`` is the token or assertion of the plan's call, where a program has it.
 
         Raises any StsPluginError but CacheUnusable.
         """
@@ -120,17 +135,39 @@ class Engine:
                 plan.codes, prompt_seconds=self._settings.prompt_seconds
             ),
             source=lambda: load_source(
-                plan.source, load_profiles(self._environ), self._environ
+                plan.source,
+                load_profiles(self._environ),
+                self._environ,
+                endpoint=plan.endpoint,
+                session=self._session,
             ),
+            bring=lambda call: bring(call, self._environ, given=proof, now=self._now()),
             tell=self._tell,
-            before_asking=lambda device: refuse_recursion(device, self._environ),
+            before_waiting=lambda call: self._refuse_detour(plan, call),
             now=self._now,
         )
         return resolver.resolve()
 
+    def _refuse_detour(self, plan: Plan, call: Call) -> None:
+        """Raise if we run inside a command that the holder of the lock waits for."""
+        proof, source = call.proof, plan.source
+        if call.mfa_serial:
+            refuse_recursion(call.mfa_serial, self._environ)
+        if proof and proof.how == "process":
+            setting = proof.setting
+            guarded(call.profile, setting.key, setting.origin, self._environ)
+        if source.kind == "process":
+            key = "credential_process"
+            guarded(source.profile, key, source.origin, self._environ)
+
     def sts(self, plan: Plan) -> Sts:
         """Return the STS that a plan's calls go to."""
-        return Sts(plan.endpoint, session=self._session, now=self._now)
+        return Sts(
+            plan.endpoint,
+            session=self._session
+            or (lambda name: make_session(name, load_profiles(self._environ))),
+            now=self._now,
+        )
 
     def _usable_store(self, plan: Plan) -> Store:
         if plan.source.kind in MACHINE_KINDS:

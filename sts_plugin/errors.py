@@ -10,7 +10,8 @@
     │   └── NoAnswer                         somebody was asked and did not answer
     ├── Refused                          5   AWS answered no
     │   ├── CodeRefused                      ... to the MFA code: another may pass
-    │   └── CallerRejected                   ... to the credentials that signed the call
+    │   ├── CallerRejected                   ... to the credentials that signed the call
+    │   └── DurationRefused                  ... to a session of that length
     ├── Unreachable                      6   no usable answer from AWS
     ├── Busy                             7   another process held the lock too long
     └── CacheUnusable                    -   never fatal: the run goes on without
@@ -34,6 +35,7 @@ __all__ = [
     "CannotAsk",
     "CodeRefused",
     "ConfigurationError",
+    "DurationRefused",
     "HumanNeeded",
     "NoAnswer",
     "NothingHere",
@@ -108,6 +110,10 @@ class CodeRefused(Refused):
 
 class CallerRejected(Refused):
     """AWS rejected the credentials that signed the call: expired, revoked, unknown."""
+
+
+class DurationRefused(Refused):
+    """AWS does not let the role's sessions last as long as was asked for."""
 
 
 class Unreachable(StsPluginError):

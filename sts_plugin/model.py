@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from sts_plugin import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = [
+    "UNSIGNED_ACTIONS",
+    "Call",
     "CodeSettings",
     "Credentials",
     "Endpoint",
@@ -27,9 +30,9 @@ __all__ = [
     "Life",
     "Origin",
     "Plan",
-    "RoleHop",
+    "Proof",
+    "ProofArgument",
     "Secret",
-    "SessionHop",
     "Setting",
     "SourceHop",
     "SourceKind",
@@ -39,6 +42,7 @@ SourceKind = Literal[
     "static",
     "environment",
     "web-identity",
+    "saml",
     "sso",
     "login",
     "process",
@@ -46,6 +50,18 @@ SourceKind = Literal[
     "instance",
     "ambient",
 ]
+ProofArgument = Literal["WebIdentityToken", "SAMLAssertion", "TradeInToken"]
+
+UNSIGNED_ACTIONS: Final = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
+"""Calls that a token or an assertion vouches for, and no signature."""
+
+KINDS: Final = {
+    "AssumeRoot": "root",
+    "GetDelegatedAccessToken": "delegated",
+    "GetFederationToken": "user",
+    "GetSessionToken": "session",
+}
+"""What an action gives, where that is no role."""
 
 
 class Secret:
@@ -150,11 +166,20 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of a profile, as it is spelled in its file."""
+    """One key of a profile, as it is spelled in its file.
+
+    ``profile`` is the one it is written in, "" for a variable of the environment.
+    """
 
     key: str
     value: str = field(repr=False)  # it may be a secret access key
     origin: Origin
+    profile: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The end of a sentence that names the key: whose it is."""
+        return f' of profile "{self.profile}"' if self.profile else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +211,7 @@ class CodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SourceHop:
-    """The credentials that a chain starts from.
+    """What a chain starts from: credentials, or the proof that its first call brings.
 
     ``identity`` names what can be told of them without a secret (an access key
     id, or a digest of the settings they come from). ``explicit`` is False when
@@ -203,51 +228,71 @@ class SourceHop:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionHop:
-    """GetSessionToken with an MFA code: one for everything behind a device.
+class Proof:
+    """What a call brings along that no access key signs: a token, an assertion.
 
-    ``settings`` are the keys that made it so, of whichever profile said them.
+    ``argument`` is STS's name for it. ``setting`` names the file that holds it, or
+    the command that prints it, or stands for what a program gives: then it is a digest
+    of whose it is.
     """
 
-    profile: str
-    mfa_serial: str
-    duration_seconds: int
-    key: str
-    origin: Origin
-    settings: tuple[Setting, ...] = ()
-
-    @property
-    def lock(self) -> str:
-        """Name of the lock: the device, since it shows one code at a time."""
-        return self.mfa_serial
+    argument: ProofArgument
+    setting: Setting
+    how: Literal["file", "process", "given"]
 
 
 @dataclass(frozen=True, slots=True)
-class RoleHop:
-    """AssumeRole.
+class Call:
+    """One call to STS that issues credentials.
 
-    ``mfa_serial`` is set only where this very call carries a code.
-    ``duration_seconds`` is what is asked of STS (None: its default), after any
-    clamp. ``settings`` are the keys of the profile that it came from.
+    ``action`` and ``arguments`` are spelled as STS spells them; what is known only
+    when the call is made (a code, a token, the default session name) is not among
+    the arguments. ``settings`` are the keys it was made from: by the argument that a
+    key became, else by the key's own name. ``lower_duration`` allows a shorter
+    session where the role allows no longer one.
     """
 
+    action: str
     profile: str
-    role_arn: str
     key: str
     origin: Origin
-    role_session_name: str | None = None
-    external_id: str | None = None
-    duration_seconds: int | None = None
-    mfa_serial: str | None = None
-    settings: tuple[Setting, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    proof: Proof | None = None
+    lower_duration: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether the caller's credentials sign it."""
+        return self.action not in UNSIGNED_ACTIONS
+
+    @property
+    def kind(self) -> str:
+        """What it gives, in a word."""
+        return KINDS.get(self.action, "role")
+
+    @property
+    def mfa_serial(self) -> str | None:
+        """The MFA device whose code this very call carries, or None."""
+        return self.arguments.get("SerialNumber")
+
+    @property
+    def subject(self) -> str:
+        """What it is about: the role, the device, the name, the account."""
+        names = ("RoleArn", "SerialNumber", "Name", "TargetPrincipal")
+        found = (self.arguments.get(name) for name in names)
+        return next((text for text in found if text), self.profile)
 
     @property
     def lock(self) -> str:
-        """Name of the lock: the device where a code is needed, else the role."""
+        """Name of the lock: the device, since it shows one code at a time, or the key.
+
+        An MFA device is one for all the profiles and processes behind it.
+        """
         return self.mfa_serial or self.key
 
 
-Hop = SourceHop | SessionHop | RoleHop
+Hop = SourceHop | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +305,7 @@ class Plan:
 
     profile: str
     source: SourceHop
-    calls: tuple[SessionHop | RoleHop, ...] = ()
+    calls: tuple[Call, ...] = ()
     endpoint: Endpoint = Endpoint()
     codes: CodeSettings = CodeSettings()
     notes: tuple[str, ...] = ()
@@ -273,5 +318,5 @@ class Plan:
     @property
     def device(self) -> str | None:
         """The MFA device this plan may ask for, or None."""
-        serials = (hop.mfa_serial for hop in self.calls)
+        serials = (call.mfa_serial for call in self.calls)
         return next((serial for serial in serials if serial), None)

@@ -11,37 +11,35 @@ another identity's credentials. Runs nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sts_plugin import settings
-from sts_plugin.chain import follow
-from sts_plugin.checks import checked, seconds
+from sts_plugin.actions import ACTIONS, arguments_of, proof_of
+from sts_plugin.chain import Chain, Link, follow
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.forms import seconds, wrong, yes
 from sts_plugin.keys import digest
-from sts_plugin.model import CodeSettings, Plan, RoleHop, SessionHop
+from sts_plugin.model import (
+    UNSIGNED_ACTIONS,
+    Call,
+    CodeSettings,
+    Plan,
+)
+from sts_plugin.rules import check_order, lowered
+from sts_plugin.settings import SESSION_SECONDS_DEFAULT
+from sts_plugin.source_kinds import proof_identity, proof_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sts_plugin.chain import Chain
     from sts_plugin.model import Endpoint, Setting
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = ["Placement", "make_plan", "place_mfa"]
 
 MFA_MODES = ("session", "direct")
-ROLE_KEYS = (
-    "role_arn",
-    "source_profile",
-    "credential_source",
-    "role_session_name",
-    "external_id",
-    "duration_seconds",
-    "mfa_serial",
-    "mfa_mode",
-)
+SESSION_SECONDS = "session_duration_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,11 @@ def place_mfa(
 ) -> Placement:
     """Decide where MFA happens.
 
-    ``serials`` are the roles' own ``mfa_serial`` in the order of the calls, ``user``
-    that of the profile itself when it has no role. ``mode`` is "session" or
-    "direct". Nothing is inherited: a serial beside a source profile does not make
-    its roles ask, since that would ask people whom botocore does not ask.
+    ``serials`` are the roles' own ``mfa_serial`` in the order of the calls, None for
+    what takes no code, ``user`` that of the profile itself when it asks for nothing.
+    ``mode`` is "session" or "direct". Nothing is inherited: a serial beside a source
+    profile does not make its roles ask, since that would ask people whom botocore does
+    not ask.
 
     =============  =========  ========  ============================================
     any serial     source     mode      result
@@ -90,21 +89,25 @@ def place_mfa(
     return Placement(None, tuple(serials))
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - what a plan depends on
     profiles: Profiles,
     name: str,
     environ: Mapping[str, str],
     *,
     explicit: bool = True,
     region: str | None = None,
+    then: Link | None = None,
 ) -> Plan:
     """Make the plan of a profile.
 
-    ``explicit`` as for ``chain.follow``; ``region`` overrides the configured one.
-    Raises ConfigurationError for everything that is wrong on paper: after it, only
-    people, AWS and the network can refuse.
+    ``explicit`` as for ``chain.follow``; ``region`` overrides the configured one;
+    ``then`` is a call more, of a profile that is in no file; what ``name`` gives signs
+    it. Raises ConfigurationError for everything that is wrong on paper; limits of
+    single values are checked by ``limits.check``.
     """
     chain = follow(profiles, name, environ, explicit=explicit)
+    if then:
+        chain = _continued(chain, then)
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
     speakers = _speakers(chain, profiles)
     notes: list[str] = []
@@ -118,30 +121,41 @@ def make_plan(
     )
 
 
+def _continued(chain: Chain, then: Link) -> Chain:
+    if then.action in UNSIGNED_ACTIONS:
+        source = proof_source(then.profile, then.action)
+        return Chain(source, (then,), chain.selected)
+    user = chain.selected.get("mfa_serial") if chain.selected else None
+    if user and not chain.links and then.action == "AssumeRole":
+        # What a user with a device gives is an MFA session: so it does here.
+        said = {"mfa_serial": user, **then.profile.config}
+        then = Link(replace(then.profile, config=said), then.action)
+    return replace(chain, links=(*chain.links, then))
+
+
 def _speakers(chain: Chain, profiles: Profiles) -> tuple[Profile, ...]:
     """Return the profiles that may say how MFA is done, the one asked for first."""
-    source = profiles.profiles.get(chain.source.profile)
-    everyone = [chain.selected, *reversed(chain.roles), source]
-    unique = {profile.name: profile for profile in everyone if profile}
+    linked = [link.profile for link in reversed(chain.links)]
+    everyone = (chain.selected, *linked, profiles.get(chain.source.profile))
+    unique = {one.name: one for one in everyone if one}
     return tuple(unique.values())
 
 
 def _calls(
     chain: Chain, speakers: Sequence[Profile], endpoint: Endpoint, notes: list[str]
-) -> tuple[SessionHop | RoleHop, ...]:
+) -> tuple[Call, ...]:
     source = chain.source
-    serials = [checked(role, "mfa_serial") for role in chain.roles]
+    serials = [_serial(link.profile, link.action, notes) for link in chain.links]
     user = None
-    if not chain.roles and chain.selected and source.kind != "environment":
-        user = checked(chain.selected, "mfa_serial")
+    if not chain.links and chain.selected and source.kind != "environment":
+        user = _serial(chain.selected, "AssumeRole", notes)
     placement = place_mfa(
         [serial.value if serial else None for serial in serials],
         long_term=source.long_term,
         mode=_mode(speakers),
         user=user.value if user else None,
     )
-    calls: list[SessionHop | RoleHop] = []
-    key = source.key
+    calls: list[Call] = []
     if placement.session:
         setting = next(serial for serial in (*serials, user) if serial)
         if len({serial.value for serial in serials if serial}) > 1:
@@ -149,114 +163,130 @@ def _calls(
                 "the roles of this chain name different MFA devices; the session uses"
                 f" {setting.value}, that of the first role"
             )
-        calls.append(_session(setting, speakers, key, endpoint))
-        key = calls[0].key
-    for role, serial in zip(chain.roles, placement.roles, strict=False):
-        chained = not source.long_term or bool(calls)
-        hop = _role(role, serial, key, endpoint, notes, chained=chained)
-        calls.append(hop)
-        key = hop.key
+        owners = [
+            link.profile for link, one in zip(chain.links, serials, strict=True) if one
+        ]
+        owner = owners[0] if owners else chain.selected
+        assert owner is not None  # somebody named the device
+        calls.append(_session(owner.name, setting, speakers, source.key, endpoint))
+    for link, serial, own in zip(chain.links, serials, placement.roles, strict=False):
+        key = calls[-1].key if calls else source.key
+        call = _call(link, serial if own else None)
+        long_term = source.long_term and not calls
+        # What a process prints is known when it has run; the resolver looks again.
+        unknown = source.kind == "process" and not calls
+        if call.signed and not (long_term or unknown):
+            call = lowered(call, notes)
+        check_order(call, calls, endpoint, long_term=long_term)
+        calls.append(_keyed(call, key, endpoint))
     return tuple(calls)
 
 
+def _serial(profile: Profile, action: str, notes: list[str]) -> Setting | None:
+    """Return the MFA device of a call that can carry a code."""
+    setting = profile.get("mfa_serial")
+    if setting and not setting.value:
+        raise wrong(
+            setting,
+            "is empty and is not an MFA device",
+            "write the ARN of the MFA device, or remove the key",
+        )
+    if action == "GetSessionToken":
+        return None  # it carries the code itself, in every mode
+    if setting and action != "AssumeRole":
+        notes.append(
+            f"{setting.key}{setting.owner} is not used: {action} takes no code"
+        )
+        return None
+    return setting
+
+
 def _session(
-    serial: Setting, speakers: Sequence[Profile], key: str, endpoint: Endpoint
-) -> SessionHop:
-    """Make the session hop.
+    profile: str,
+    serial: Setting,
+    speakers: Sequence[Profile],
+    key: str,
+    endpoint: Endpoint,
+) -> Call:
+    """Make the call that asks for a code once.
 
     Its key leaves out the duration and the region: profiles that differ in these
     still stand behind one device, and are to share one prompt. Tokens of the global
     endpoint are not good in every region, so those are kept apart (IAM User Guide,
     "Manage AWS STS in an AWS Region").
     """
-    owner = next(one for one in speakers if serial in one.settings().values())
-    key_of_ours = "session_duration_seconds"
-    speaker = _first(speakers, key_of_ours)
-    said = seconds(speaker, key_of_ours, settings.SESSION_SECONDS) if speaker else None
-    others = (
-        one.get(name)
-        for name in (key_of_ours, "mfa_mode")
-        if (one := _first(speakers, name))
-    )
-    scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
-    return SessionHop(
-        profile=owner.name,
-        mfa_serial=serial.value,
-        duration_seconds=said or settings.SESSION_SECONDS_DEFAULT,
-        key=digest("session", key, serial.value, endpoint.url, scope),
+    said = _first(speakers, SESSION_SECONDS)
+    settings = {"SerialNumber": serial}
+    duration = SESSION_SECONDS_DEFAULT
+    if said:
+        settings["DurationSeconds"] = said
+        duration = seconds(said)
+    if mode := _first(speakers, "mfa_mode"):
+        settings["mfa_mode"] = mode
+    return Call(
+        action="GetSessionToken",
+        profile=profile,
+        key=_session_key(key, serial.value, endpoint),
         origin=serial.origin,
-        settings=(serial, *filter(None, others)),
+        arguments={"SerialNumber": serial.value, "DurationSeconds": duration},
+        settings=settings,
     )
 
 
-def _first(speakers: Sequence[Profile], key: str) -> Profile | None:
-    return next((one for one in speakers if one.get(key)), None)
+def _session_key(key: str, serial: str | None, endpoint: Endpoint) -> str:
+    scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
+    return digest("session", key, serial, endpoint.url, scope)
 
 
-def _role(  # noqa: PLR0913 - what a role hop is made of
-    profile: Profile,
-    mfa_serial: str | None,
-    key: str,
-    endpoint: Endpoint,
-    notes: list[str],
-    *,
-    chained: bool,
-) -> RoleHop:
-    arn = checked(profile, "role_arn")
-    assert arn is not None  # it is what made this profile a role
-    name = profile.get("role_session_name")
-    if name is not None and not name.value:
-        name = None  # botocore takes an empty one for none
-    else:
-        name = checked(profile, "role_session_name")
-    external_id = checked(profile, "external_id")
-    duration = _duration(profile, notes, chained=chained)
-    used = (profile.get(key) for key in ROLE_KEYS)
-    values = {
-        "role_arn": arn.value,
-        "role_session_name": name.value if name else None,
-        "external_id": external_id.value if external_id else None,
-        "duration_seconds": duration,
-        "mfa_serial": mfa_serial,
-    }
-    where = [endpoint.url, endpoint.region, endpoint.legacy]
-    return RoleHop(
+def _call(link: Link, serial: Setting | None) -> Call:
+    """Make the call that a profile asks for; its key is yet to be told."""
+    profile, action = link.profile, ACTIONS[link.action]
+    arguments, settings = arguments_of(profile, action)
+    proof = proof_of(profile, action.name)
+    origin = next((one.origin for one in settings.values()), profile.origin)
+    if serial:
+        arguments["SerialNumber"] = serial.value
+        settings["SerialNumber"] = serial
+    if proof:
+        settings[proof.setting.key] = proof.setting
+    for key in (*action.sources, "mfa_serial", "mfa_mode", "duration_fallback"):
+        if (setting := profile.get(key)) and setting not in settings.values():
+            settings[key] = setting
+    fallback = settings.get("duration_fallback")
+    return Call(
+        action=action.name,
         profile=profile.name,
-        role_arn=arn.value,
-        key=digest("role", key, values, where),
-        origin=arn.origin,
-        role_session_name=name.value if name else None,
-        external_id=external_id.value if external_id else None,
-        duration_seconds=duration,
-        mfa_serial=mfa_serial,
-        settings=tuple(setting for setting in used if setting),
+        key="",
+        origin=origin,
+        arguments=arguments,
+        settings=settings,
+        proof=proof,
+        lower_duration=bool(fallback and yes(fallback)),
     )
 
 
-def _duration(profile: Profile, notes: list[str], *, chained: bool) -> int | None:
-    """Return how long a role is asked to last; note it where STS would refuse that."""
-    duration = seconds(profile, "duration_seconds", settings.ROLE_SECONDS)
-    limit = settings.CHAINED_ROLE_SECONDS_MAX
-    if not chained or duration is None or duration <= limit:
-        return duration
-    notes.append(
-        f'duration_seconds = {duration} of profile "{profile.name}" becomes {limit}:'
-        " STS allows one hour for a role that is assumed with temporary credentials;"
-        " it is renewed without asking"
+def _keyed(call: Call, key: str, endpoint: Endpoint) -> Call:
+    """Return the call with the key of its answer, given that of its caller."""
+    if call.action == "GetSessionToken":
+        return replace(call, key=_session_key(key, call.mfa_serial, endpoint))
+    where = [endpoint.url, endpoint.region, endpoint.legacy]
+    # The source's own key tells the proof of a call that nothing signs.
+    brought = call.proof and call.signed and proof_identity(call.proof)
+    return replace(
+        call, key=digest(call.action, key, dict(call.arguments), brought, where)
     )
-    return limit
+
+
+def _first(speakers: Sequence[Profile], key: str) -> Setting | None:
+    return next((found for one in speakers if (found := one.get(key))), None)
 
 
 def _mode(speakers: Sequence[Profile]) -> str:
-    speaker = _first(speakers, "mfa_mode")
-    setting = speaker.get("mfa_mode") if speaker else None
+    setting = _first(speakers, "mfa_mode")
     if setting is None:
         return MFA_MODES[0]
     if setting.value not in MFA_MODES:
-        raise ConfigurationError(
-            f"{setting.origin}: {setting.key} = {setting.value} is not known",
-            hint=f"use {' or '.join(MFA_MODES)}",
-        )
+        raise wrong(setting, "is not known", f"use {' or '.join(MFA_MODES)}")
     return setting.value
 
 

@@ -2,38 +2,61 @@
 
     config file + credentials file -> Profiles
 
-Owns: finding the files, their syntax, their sections, and which file wins. A test
-holds it against botocore's own reader. Never touches the network, never imports
+Owns: finding the files, their sections, which file wins and what a profile includes. A
+test holds it against botocore's own reader. Never touches the network, never imports
 botocore (that alone takes longer than a warm run), never judges a value.
 """
 
 from __future__ import annotations
 
-import configparser
 import difflib
-import io
-import locale
 import os
 import shlex
-from collections import defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.model import Origin, Setting
+from sts_plugin.ini import read_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["OWN_PREFIX", "Profile", "Profiles", "load_profiles", "parse_nested"]
+    from sts_plugin.ini import Section
+    from sts_plugin.model import Origin, Setting
+
+__all__ = ["OWN_PREFIX", "Profile", "Profiles", "load_profiles"]
 
 OWN_PREFIX = "sts_plugin_"
 """A key with this prefix is read by us alone and wins over the plain key. So one
 profile can hold ``credential_process`` for the SDKs and ``sts_plugin_role_arn`` for
 us: an SDK that saw ``role_arn`` would never run the process."""
 
-Section = dict[str, Setting]
+STATIC_KEYS = frozenset(
+    {
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aws_security_token",
+        "aws_account_id",
+    }
+)
+"""Whose keys they are is never inherited: ``include_profile`` leaves them out."""
+
+ALTERNATIVES: tuple[frozenset[str], ...] = (
+    frozenset(
+        {
+            "credential_source",
+            "saml_file",
+            "saml_process",
+            "source_profile",
+            "web_identity_token_file",
+            "web_identity_token_process",
+        }
+    ),
+    frozenset({"trade_in_token_file", "trade_in_token_process"}),
+    frozenset({"mfa_process", "totp_file"}),
+)
+"""Keys of which a profile says one: to say it is to inherit none of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +64,36 @@ class Profile:
     """One profile: what each file says of it, keys in lower case.
 
     ``origin`` is the line of its header, in the file that defines it first.
+    ``fallback`` holds what the profiles say that it includes; botocore knows nothing
+    of these.
     """
 
     name: str
     origin: Origin
     credentials: Mapping[str, Setting] = field(default_factory=dict)
     config: Mapping[str, Setting] = field(default_factory=dict)
+    fallback: Mapping[str, Setting] = field(default_factory=dict)
 
     def plain(self, key: str) -> Setting | None:
-        """Return what botocore sees: the credentials file wins, key by key."""
-        return self.credentials.get(key) or self.config.get(key)
+        """Return the key as it is spelled: the credentials file wins, key by key."""
+        return (
+            self.credentials.get(key) or self.config.get(key) or self.fallback.get(key)
+        )
 
     def get(self, key: str) -> Setting | None:
         """Return what we see: the key with our prefix wins over the plain one."""
-        return self.plain(OWN_PREFIX + key) or self.plain(key)
+        own = OWN_PREFIX + key
+        said = {**self.config, **self.credentials}
+        return (
+            said.get(own)
+            or said.get(key)
+            or self.fallback.get(own)
+            or self.fallback.get(key)
+        )
 
     def settings(self) -> dict[str, Setting]:
         """Return every key, merged as botocore merges them."""
-        return {**self.config, **self.credentials}
+        return {**self.fallback, **self.config, **self.credentials}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +111,60 @@ class Profiles:
         return name in self.profiles
 
     def __getitem__(self, name: str) -> Profile:
-        """Return the profile, or raise ConfigurationError that names its neighbours."""
-        try:
-            return self.profiles[name]
-        except KeyError:
-            pass
+        """Return the profile, with what it includes.
+
+        Raises ConfigurationError: for a profile that does not exist, with its nearest
+        neighbour; for an ``include_profile`` that does not, or that closes a loop.
+        """
+        if name in self.profiles:
+            return self._including(self.profiles[name])
         files = f"{self.config_path} or {self.credentials_path}"
         close = difflib.get_close_matches(name, self.profiles, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"add it to {files}"
-        raise ConfigurationError(
-            f'profile "{name}" is not in {files}', hint=hint
-        ) from None
+        raise ConfigurationError(f'profile "{name}" is not in {files}', hint=hint)
+
+    def get(self, name: str) -> Profile | None:
+        """Return the profile, with what it includes, or None without one."""
+        return self[name] if name in self.profiles else None
+
+    def _including(self, profile: Profile) -> Profile:
+        # As aws-vault has it: own keys win, then those of the profile that is
+        # included, then those of the one that this one includes.
+        visited = [profile.name]
+        inherited: dict[str, Setting] = {}
+        silenced = _silenced_by(profile.settings())
+        current = profile
+        while include := current.get("include_profile"):
+            target = include.value
+            if target in visited:
+                way = " -> ".join([*visited, target])
+                raise ConfigurationError(
+                    f"{include.origin}: {include.key}{include.owner} closes a loop:"
+                    f" {way}",
+                    hint="a profile cannot include itself",
+                )
+            if target not in self.profiles:
+                raise ConfigurationError(
+                    f"{include.origin}: {include.key} = {target}{include.owner} does"
+                    " not exist",
+                    hint="add the profile, or correct the name",
+                )
+            visited.append(target)
+            current = self.profiles[target]
+            inherited |= {
+                key: setting
+                for key, setting in current.settings().items()
+                if key.removeprefix(OWN_PREFIX) not in silenced
+            }
+            silenced |= _silenced_by(current.settings())
+        return replace(profile, fallback=inherited) if inherited else profile
+
+
+def _silenced_by(keys: Iterable[str]) -> set[str]:
+    """Return the plain names of the keys that are not inherited beside these."""
+    said = {key.removeprefix(OWN_PREFIX) for key in keys}
+    others = (group for group in ALTERNATIVES if group & said)
+    return said.union(STATIC_KEYS, *others)
 
 
 def load_profiles(environ: Mapping[str, str]) -> Profiles:
@@ -102,13 +180,12 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
     )
     profiles: dict[str, Profile] = {}
     tables: dict[str, dict[str, Section]] = {"services": {}, "sso-session": {}}
-    for header, origin, section in _sections(config_path):
-        kind, name = _section_name(header)
+    for kind, name, origin, section in read_sections(config_path, _section_name):
         if kind == "profile":
             profiles[name] = Profile(name, origin, config=section)
         elif kind:
             tables[kind][name] = section
-    for name, origin, section in _sections(credentials_path):
+    for _, name, origin, section in read_sections(credentials_path, _as_it_is):
         known = profiles.get(name)
         profiles[name] = Profile(
             name,
@@ -123,26 +200,6 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
         config_path,
         credentials_path,
     )
-
-
-def parse_nested(setting: Setting) -> dict[str, str]:
-    """Return the sub-keys of an indented block (``s3 =`` and lines below it).
-
-    Raises ConfigurationError for a line in it that is not ``key = value``.
-    """
-    parsed = {}
-    for line in setting.value.splitlines():
-        if not line.strip():
-            continue
-        key, equals, value = line.partition("=")
-        if not equals:
-            raise ConfigurationError(
-                f'{setting.origin}: a line of the block under "{setting.key}" has no'
-                ' "="',
-                hint="write each indented line as key = value",
-            )
-        parsed[key.strip()] = value.strip()
-    return parsed
 
 
 def _path(environ: Mapping[str, str], variable: str, default: str) -> str:
@@ -169,119 +226,6 @@ def _section_name(header: str) -> tuple[str, str]:
     return "", ""
 
 
-def _sections(path: str) -> Iterator[tuple[str, Origin, Section]]:
-    """Yield (header, origin, keys) for each section of a file, in its order."""
-    text = _read(path)
-    if text is None:
-        return
-    parser = _LineParser()
-    try:
-        parser.read_lines(text)
-    except configparser.Error as error:
-        # The parser's own message quotes the line, which may hold a secret.
-        raise ConfigurationError(
-            f"{Origin(path, _error_line(error))} cannot be parsed: {_reason(error)}",
-            hint="write [section] headers and key = value lines",
-        ) from None
-    for header in parser.sections():
-        section: Section = {}
-        for key in parser.options(header):
-            origin = Origin(path, getattr(key, "line", None))
-            setting = Setting(str(key), parser.get(header, key), origin)
-            if setting.value.startswith("\n"):
-                parse_nested(setting)  # botocore rejects the whole file, so we do
-            section[setting.key] = setting
-        first = next((item.origin.line for item in section.values()), None)
-        yield header, Origin(path, parser.header_line(header, first)), section
-
-
-def _read(path: str) -> str | None:
-    file = Path(path)
-    try:
-        if not file.is_file():
-            return None
-        # The encoding that botocore's ConfigParser.read() uses: the locale's.
-        text = file.read_bytes().decode(locale.getpreferredencoding(do_setlocale=False))
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(
-            f"{Origin(path, line)} cannot be parsed: it is not {error.encoding} text",
-            hint="save the file as UTF-8 without a byte order mark",
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            f"{path} cannot be read: {reason}", hint="check its owner and its mode"
-        ) from None
-    if text.startswith("\ufeff"):
-        raise ConfigurationError(
-            f"{Origin(path, 1)} cannot be parsed: it begins with a byte order mark",
-            hint="save the file as UTF-8 without one",
-        )
-    return text
-
-
-class _Key(str):
-    """A key that remembers the line it was read from."""
-
-    __slots__ = ("line",)
-    line: int
-
-
-class _LineParser(configparser.RawConfigParser):
-    """RawConfigParser itself, whose keys know their lines.
-
-    The parser calls ``optionxform`` for each key as it reads the line of that key,
-    so that the number of lines it has taken so far is the key's line.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line: int | None = None
-        self._header_lines: dict[str, list[int]] = defaultdict(list)
-
-    def read_lines(self, text: str) -> None:
-        """Parse ``text``; raise configparser.Error."""
-        self.read_file(self._count(text))
-        self._line = None
-
-    def _count(self, text: str) -> Iterator[str]:
-        for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-            self._line = number
-            if header := self.SECTCRE.match(line.strip()):
-                self._header_lines[header.group("header")].append(number)
-            yield line
-
-    def header_line(self, header: str, first_key: int | None) -> int | None:
-        """Return the line of a header, given the line of the first key below it.
-
-        A continued value may hold a line that only looks like a header.
-        """
-        lines = self._header_lines[header]
-        before = [line for line in lines if first_key is None or line < first_key]
-        return (before or lines)[-1] if lines else None
-
-    def optionxform(self, optionstr: str) -> str:
-        """Lower-case the key, as always, and note its line while reading."""
-        if self._line is None:
-            return optionstr.lower()
-        key = _Key(optionstr.lower())
-        key.line = self._line
-        return key
-
-
-def _error_line(error: configparser.Error) -> int | None:
-    errors: list[tuple[int, str]] = getattr(error, "errors", [])
-    return errors[0][0] if errors else getattr(error, "lineno", None)
-
-
-def _reason(error: configparser.Error) -> str:
-    match error:
-        case configparser.DuplicateSectionError():
-            return f"section [{error.section}] is there twice"
-        case configparser.DuplicateOptionError():
-            return f'key "{error.option}" is there twice in [{error.section}]'
-        case configparser.MissingSectionHeaderError():
-            return "there is text before the first [section]"
-        case _:
-            return "this line is neither a [section] nor key = value"
+def _as_it_is(header: str) -> tuple[str, str]:
+    """Return ("profile", name): in the credentials file a header is just the name."""
+    return "profile", header

@@ -13,16 +13,16 @@ from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
     ConfigurationError,
+    DurationRefused,
     Refused,
     Unreachable,
 )
-from sts_plugin.model import SessionHop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sts_plugin.errors import StsPluginError
-    from sts_plugin.model import Credentials, RoleHop
+    from sts_plugin.model import Call, Credentials
 
 __all__ = ["failure", "no_answer", "refusal"]
 
@@ -59,8 +59,8 @@ def failure(error: Exception, what: str) -> StsPluginError:
 def refusal(
     response: Mapping[str, Any],
     what: str,
-    caller: Credentials,
-    hop: SessionHop | RoleHop | None,
+    caller: Credentials | None,
+    call: Call | None,
 ) -> StsPluginError:
     """Return our error for one of AWS's.
 
@@ -78,39 +78,86 @@ def refusal(
         return Refused(
             said, code=code, hint="check mfa_serial: is it a device of this user?"
         )
-    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}:
+    if "MaxSessionDuration" in text:
+        return DurationRefused(said, code=code, hint=SHORTER)
+    if caller and code in CALLER_CODES:
         return CallerRejected(
             said,
             code=code,
             hint=f"the credentials it was signed with ({caller.access_key_id}) are"
             " expired, revoked or unknown",
         )
-    return Refused(said, code=code, hint=_hint(code, hop))
+    return Refused(said, code=code, hint=_hint(code, call))
 
 
-def _hint(code: str, hop: SessionHop | RoleHop | None) -> str:
-    """Return what usually helps against an error code."""
-    if code == "AccessDenied" and isinstance(hop, SessionHop):
-        return (
-            "the user's or the organisation's policies deny GetSessionToken; with"
-            " sts_plugin_mfa_mode = direct the role calls carry the codes instead"
-        )
-    return {
-        "AccessDenied": (
-            "the role's trust policy must allow this caller; trust policies often"
-            " ask for MFA (mfa_serial), an external_id, a certain role_session_name"
-            " or organisation, and the caller's own policies must allow"
-            " sts:AssumeRole"
-        ),
-        "ValidationError": "correct the value in the profile",
-        "SignatureDoesNotMatch": (
-            "the secret access key is wrong, or this machine's clock is more than"
-            " five minutes off"
-        ),
-        "RegionDisabledException": (
-            "an administrator must switch STS on in this region"
-        ),
-    }.get(code, "")
+CALLER_CODES = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
+)
+"""Codes that speak of the credentials which signed; of the token, where none did."""
+
+SHORTER = (
+    "lower duration_seconds (STS does not tell how much the role allows), or set"
+    " sts_plugin_duration_fallback = yes to try shorter ones"
+)
+
+ASK_AGAIN = "get a new token or assertion: such things live for minutes"
+
+DENIED: Mapping[str, str] = {
+    "AssumeRole": (
+        "the role's trust policy must allow this caller; trust policies often ask for"
+        " MFA (mfa_serial), an external_id, a certain role_session_name,"
+        " source_identity, session_tags or organisation, and the caller's own policies"
+        " must allow sts:AssumeRole"
+    ),
+    "AssumeRoleWithWebIdentity": (
+        "the role's trust policy must name the token's issuer, audience and subject"
+    ),
+    "AssumeRoleWithSAML": "the role's trust policy must name the SAML provider",
+    "AssumeRoot": (
+        "only the management account or the delegated administrator for IAM may do"
+        " this, with sts:AssumeRoot allowed and root access management switched on"
+    ),
+    "GetSessionToken": (
+        "the user's or the organisation's policies deny GetSessionToken; with"
+        " sts_plugin_mfa_mode = direct the role calls carry the codes instead"
+    ),
+    "GetFederationToken": "the user's policies must allow sts:GetFederationToken",
+}
+
+HINTS: Mapping[str, str] = {
+    "ValidationError": "correct the value in the profile",
+    "SignatureDoesNotMatch": (
+        "the secret access key is wrong, or this machine's clock is more than five"
+        " minutes off"
+    ),
+    "RegionDisabledException": "an administrator must switch STS on in this region",
+    "MalformedPolicyDocument": "correct policy: it must be an IAM policy in JSON",
+    "PackedPolicyTooLarge": "shorten policy, policy_arns or session_tags",
+    "ExpiredToken": ASK_AGAIN,
+    "ExpiredTokenException": ASK_AGAIN,
+    "ExpiredTradeInTokenException": ASK_AGAIN,
+    "InvalidIdentityToken": (
+        "the token or assertion is not one that AWS trusts: check issuer, audience and"
+        " the identity provider in IAM"
+    ),
+    "IDPRejectedClaim": "the identity provider does not vouch for it: sign in again",
+    "InvalidAuthorizationMessageException": (
+        "give the encoded message whole, as the error of the request printed it"
+    ),
+    "OutboundWebIdentityFederationDisabledException": (
+        "an administrator must switch on outbound web identity federation in IAM"
+    ),
+    "SessionDurationEscalationException": (
+        "ask for a token that ends before the caller's own session"
+    ),
+}
+"""What usually helps against an error code."""
+
+
+def _hint(code: str, call: Call | None) -> str:
+    if code == "AccessDenied":
+        return DENIED.get(call.action, "") if call else ""
+    return HINTS.get(code, "")
 
 
 def no_answer(what: str, why: str, *, sent: bool = True, hint: str = "") -> Unreachable:

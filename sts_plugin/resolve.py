@@ -10,24 +10,28 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sts_plugin.document import from_document, to_document
 from sts_plugin.errors import (
     CacheUnusable,
     CallerRejected,
+    DurationRefused,
     StsPluginError,
 )
 from sts_plugin.keys import digest
+from sts_plugin.limits import check
 from sts_plugin.mfa import Question, with_code
-from sts_plugin.model import Life, RoleHop
+from sts_plugin.model import Life
+from sts_plugin.rules import lowered
+from sts_plugin.settings import LOWER_ROLE_SECONDS
 from sts_plugin.store import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sts_plugin.mfa import CodeSource
-    from sts_plugin.model import Credentials, Plan, Secret, SessionHop
+    from sts_plugin.model import Call, Credentials, Plan, Secret
     from sts_plugin.store import Store
 
 __all__ = ["Resolver"]
@@ -39,7 +43,7 @@ class Caller(Protocol):
     """What makes the call of a hop: ``sts.Sts``."""
 
     def call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
+        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
     ) -> Credentials:
         """Return the answer as credentials, or raise one of our errors."""
         ...
@@ -48,9 +52,9 @@ class Caller(Protocol):
 class Resolver:
     """Resolves one plan.
 
-    ``source`` gets the credentials that the plan starts from; ``tell`` takes a line
-    for whoever is watching. ``before_asking`` may raise for a device whose lock is
-    about to be waited for.
+    ``source`` gets the credentials that the plan starts from, ``bring`` what a call
+    proves itself with; ``tell`` takes a line for whoever is watching.
+    ``before_waiting`` may raise for a call whose lock is about to be waited for.
     """
 
     def __init__(  # noqa: PLR0913 - every room below meets here
@@ -61,8 +65,9 @@ class Resolver:
         sts: Caller,
         codes: CodeSource,
         source: Callable[[], Credentials],
+        bring: Callable[[Call], Mapping[str, Any]],
         tell: Callable[[str], None],
-        before_asking: Callable[[str], None] = lambda _device: None,
+        before_waiting: Callable[[Call], None] = lambda _call: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._plan = plan
@@ -70,8 +75,9 @@ class Resolver:
         self._sts = sts
         self._codes = codes
         self._source = source
+        self._bring = bring
         self._tell = tell
-        self._before_asking = before_asking
+        self._before_waiting = before_waiting
         self._now = now
         self._cache_trouble = False
         self._sent: frozenset[str] = frozenset()
@@ -118,41 +124,71 @@ class Resolver:
         return 0, None
 
     def _forward(self, done: int, credentials: Credentials | None) -> Credentials:
-        credentials = credentials or self._source()
-        for hop in self._plan.calls[done:]:
-            credentials = self._pass(hop, credentials)
+        for call in self._plan.calls[done:]:
+            check(call)  # all of them, before anybody is asked or anything is sent
+        for call in self._plan.calls[done:]:
+            credentials = self._pass(call, credentials)
+        assert credentials is not None  # a plan without calls does not come here
         return credentials
 
-    def _pass(self, hop: SessionHop | RoleHop, caller: Credentials) -> Credentials:
+    def _pass(self, call: Call, caller: Credentials | None) -> Credentials:
         """Make one call, unless somebody else made it while we waited."""
-        final = hop is self._plan.calls[-1]
-        if hop.mfa_serial:
-            self._before_asking(hop.mfa_serial)
-        with self._lock(hop):
-            if entry := self._read(hop, final=final):
+        final = call is self._plan.calls[-1]
+        self._before_waiting(call)
+        if call.mfa_serial:
+            # A command that the source runs may need the lock of the same device.
+            caller = caller or self._source()
+        with self._lock(call):
+            if entry := self._read(call, final=final):
                 return from_document(entry.document)
+            if caller is None and call.signed:
+                caller = self._source()
             issued = self._now()
-            credentials = self._call(hop, caller)
-            self._publish(hop, caller, credentials, issued)
+            credentials = self._call(call, caller)
+            self._publish(call, caller, credentials, issued)
             return credentials
 
-    def _call(self, hop: SessionHop | RoleHop, caller: Credentials) -> Credentials:
-        device = hop.mfa_serial
+    def _call(self, call: Call, caller: Credentials | None) -> Credentials:
+        if caller and caller.session_token:
+            # The plan has done so already, but where it could not know: a process.
+            call = lowered(call, [])
+        device, brought = call.mfa_serial, self._bring(call)
         if device is None:
-            return self._sts.call(hop, caller, None)
+            return self._as_long_as_allowed(call, caller, brought)
 
         def send(code: Secret) -> Credentials:
             self._record(device, code)  # before the call: it may be spent
-            return self._sts.call(hop, caller, code)
+            return self._sts.call(call, caller, {**brought, "TokenCode": code})
 
         question = Question(self._plan.profile, device)
         used = self._used(device)
         return with_code(self._codes, question, used, send, tell=self._tell)
 
+    def _as_long_as_allowed(
+        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
+    ) -> Credentials:
+        """Make a call, for a shorter session where the profile says that will do.
+
+        Not for a call with a code: each attempt would cost another one.
+        """
+        asked = {**call.arguments, **brought}.get("DurationSeconds", 0)
+        shorter = [one for one in LOWER_ROLE_SECONDS if one < asked]
+        attempts = shorter if call.lower_duration else []
+        for seconds in attempts:
+            try:
+                return self._sts.call(call, caller, brought)
+            except DurationRefused:
+                self._tell(
+                    f"{call.subject} does not allow {asked} seconds; asking for"
+                    f" {seconds}"
+                )
+                asked, brought = seconds, {**brought, "DurationSeconds": seconds}
+        return self._sts.call(call, caller, brought)
+
     # --- The store: trouble with it is told and never fatal ---
 
-    def _read(self, hop: SessionHop | RoleHop, *, final: bool) -> Entry | None:
-        entry = self._try(lambda: self._store.read(hop.key), None)
+    def _read(self, call: Call, *, final: bool) -> Entry | None:
+        entry = self._try(lambda: self._store.read(call.key), None)
         if entry is None or not _sound(entry):
             return None
         if entry.document["AccessKeyId"] in self._rejected:
@@ -163,27 +199,28 @@ class Resolver:
 
     def _publish(
         self,
-        hop: SessionHop | RoleHop,
-        caller: Credentials,
+        call: Call,
+        caller: Credentials | None,
         credentials: Credentials,
         issued: datetime,
     ) -> None:
         assert credentials.expiration is not None  # STS always says
         label = {
-            "kind": "role" if isinstance(hop, RoleHop) else "session",
-            "subject": hop.role_arn if isinstance(hop, RoleHop) else hop.mfa_serial,
-            "profile": hop.profile,
-            "caller": caller.access_key_id,
+            "kind": call.kind,
+            "action": call.action,
+            "subject": call.subject,
+            "profile": call.profile,
+            "caller": caller.access_key_id if caller else "",
         }
         life = Life(issued, credentials.expiration)
-        entry = Entry(hop.key, life, to_document(credentials), label)
+        entry = Entry(call.key, life, to_document(credentials), label)
         self._try(lambda: self._store.publish(entry), None)
 
     def _forget(self, done: int, rejected: Credentials) -> None:
         """Remove a rejected entry and all it stands on, unless it is newer by now."""
         entries = [
-            self._try(partial(self._store.read, hop.key), None)
-            for hop in self._plan.calls[:done]
+            self._try(partial(self._store.read, call.key), None)
+            for call in self._plan.calls[:done]
         ]
         last = entries[-1]
         if last and last.document.get("AccessKeyId") == rejected.access_key_id:
@@ -201,9 +238,9 @@ class Resolver:
         self._try(lambda: self._store.record_code(device, code.reveal()), None)
 
     @contextlib.contextmanager
-    def _lock(self, hop: SessionHop | RoleHop) -> Iterator[None]:
+    def _lock(self, call: Call) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            lock = self._store.lock(hop.lock, self._waiting)
+            lock = self._store.lock(call.lock, self._waiting)
             self._try(lambda: stack.enter_context(lock), None)
             yield
 

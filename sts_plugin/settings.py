@@ -1,14 +1,13 @@
 """Every number this package relies on, and every environment variable it reads.
 
-Each number has its unit in its name and its reason beside it. Limits of STS are
-those of botocore's own service model (``sts/2011-06-15/service-2``); a test holds
-the two together. Reads the environment it is given and nothing else.
+Each number has its unit in its name and its reason beside it. Limits of single
+arguments of STS are in botocore's service model; see ``limits``. Reads the environment
+it is given and nothing else.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,17 +27,14 @@ __all__ = [
     "CONNECT_TIMEOUT_SECONDS",
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
-    "EXTERNAL_ID",
     "LOCK_NOTICE_SECONDS",
     "LOCK_WAIT_SECONDS",
-    "MFA_SERIAL",
+    "LOWER_ROLE_SECONDS",
     "PROMPT_SECONDS_DEFAULT",
+    "PROOF_COMMAND_SECONDS",
     "READ_TIMEOUT_SECONDS",
     "RENEW_BEFORE_SECONDS",
-    "ROLE_ARN",
     "ROLE_SECONDS",
-    "ROLE_SESSION_NAME",
-    "SESSION_SECONDS",
     "SESSION_SECONDS_DEFAULT",
     "SESSION_TOKEN_BYTES_MAX",
     "TEMPORARY_AGE_SECONDS_MAX",
@@ -61,23 +57,18 @@ because a renewal failed: a call may take 25 s, and clocks differ."""
 ROLE_SECONDS: Final = (900, 43_200)
 """Lifetime of a role session (shape ``roleDurationSecondsType``)."""
 
+LOWER_ROLE_SECONDS: Final = (28_800, 21_600, 14_400, 7_200, 3_600)
+"""What is tried, longest first, where a role does not allow what was asked for and the
+profile says that less will do: STS never tells a role's maximum, and people set whole
+hours."""
+
 CHAINED_ROLE_SECONDS_MAX: Final = 3_600
 """STS refuses more when the caller's own credentials are temporary, those of
 GetSessionToken included (API reference, AssumeRole, "role chaining"; aws-vault#263,
 aws-runas#11)."""
 
-SESSION_SECONDS: Final = (900, 129_600)
-"""Lifetime of a GetSessionToken session (shape ``durationSecondsType``)."""
-
 SESSION_SECONDS_DEFAULT: Final = 43_200
 """What STS itself gives an IAM user who asks for nothing: a working day, 12 h."""
-
-ROLE_ARN: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
-"""IAM User Guide, "IAM identifiers"; STS itself only checks the length."""
-
-ROLE_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:\/-]{2,1224}", re.ASCII)
-MFA_SERIAL: Final = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
 # --- MFA codes -------------------------------------------------------------
 
@@ -98,6 +89,11 @@ PROMPT_SECONDS_DEFAULT: Final = 55.0
 COMMAND_TIMEOUT_SECONDS: Final = 45.0
 """How long ``mfa_process`` may take: long enough to touch a key, shorter than the
 minute after which Go SDKs give up."""
+
+PROOF_COMMAND_SECONDS: Final = 90.0
+"""How long a command may take to get a token or an assertion: somebody may have to sign
+in in a browser. With the call after it (25 s), it is over before those who wait for the
+lock give up."""
 
 # --- Network ---------------------------------------------------------------
 

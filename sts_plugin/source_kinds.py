@@ -3,22 +3,27 @@
     Profile + environment -> SourceHop
 
 Owns the order in which botocore looks for credentials in a profile without a role,
-and what tells one source from another without showing a secret. Runs nothing.
+and what tells one source from another without showing a secret. Runs nothing; of the
+file of a token or an assertion it reads whose it is.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_plugin.actions import SAML, WEB_IDENTITY, proof_of
 from sts_plugin.errors import ConfigurationError, NothingHere
+from sts_plugin.forms import yes
 from sts_plugin.keys import digest
-from sts_plugin.model import SourceHop
+from sts_plugin.model import Origin, Setting, SourceHop
+from sts_plugin.profiles import Profile
+from sts_plugin.tokens import whose_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sts_plugin.model import Setting, SourceKind
-    from sts_plugin.profiles import Profile, Profiles
+    from sts_plugin.model import Proof, SourceKind
+    from sts_plugin.profiles import Profiles
 
 __all__ = [
     "CREDENTIAL_SOURCES",
@@ -28,6 +33,8 @@ __all__ = [
     "has_static_keys",
     "named_source",
     "profile_source",
+    "proof_identity",
+    "proof_source",
     "source_kind",
     "static_keys",
     "web_identity_in_environment",
@@ -98,47 +105,83 @@ def profile_source(
                 " credential_process key",
             )
         return named_source("ambient", profile, environ)
-    if kind == "web-identity" and not profile.plain("role_arn"):
-        raise ConfigurationError(
-            f'profile "{profile.name}" ({profile.origin}) has a'
-            " web_identity_token_file and no role_arn",
-            hint="add the role_arn that the token is for",
-        )
     said = [profile.settings()]
     if session := profile.plain("sso_session"):
         said.append(dict(profiles.sso_sessions.get(session.value, {})))
     settings = [{key: item.value for key, item in one.items()} for one in said]
     identity = digest(kind, profile.name, settings)
-    return SourceHop(kind, profile.name, identity, identity, origin=profile.origin)
+    stated = profile.get("long_term")
+    return SourceHop(
+        kind,
+        profile.name,
+        identity,
+        identity,
+        # What a process prints is known when it has run; its profile may say it before.
+        long_term=bool(kind == "process" and stated and yes(stated)),
+        origin=profile.origin,
+    )
+
+
+def proof_source(profile: Profile, action: str) -> SourceHop:
+    """Return the source of a chain whose first call is not signed.
+
+    Raises ConfigurationError for a token without a role.
+    """
+    proof = proof_of(profile, action)
+    assert proof is not None  # it is what made the action this one
+    kind: SourceKind = "saml" if action == SAML else "web-identity"
+    setting = proof.setting
+    if action == WEB_IDENTITY and not profile.get("role_arn"):
+        raise ConfigurationError(
+            f"{setting.origin}: {setting.key}{setting.owner} is there and no role_arn",
+            hint="add the role_arn that the token is for",
+        )
+    identity = digest(kind, *proof_identity(proof))
+    return SourceHop(kind, profile.name, identity, identity, origin=setting.origin)
+
+
+def proof_identity(proof: Proof) -> list[object]:
+    """Return what tells one proof from another: what it is called, whose it is.
+
+    The file of one machine may have the name of another's, and who signs in may
+    change: what a file says is looked at. What a command would say is not known.
+    """
+    setting = proof.setting
+    whose = whose_file(setting.value) if proof.how == "file" else None
+    return [proof.how, setting.value, whose]
 
 
 def web_identity_in_environment(
     profile: Profile, environ: Mapping[str, str]
-) -> SourceHop | None:
+) -> Profile | None:
     """Return the web identity that the environment names, in part or in whole.
 
-    botocore takes each of the two values from the environment if it is there, else
-    from the profile.
+    botocore takes each value from the environment if it is there, else from the
+    profile. What comes back is a profile that says no more than these.
     """
     variables = {
         "role_arn": "AWS_ROLE_ARN",
+        "role_session_name": "AWS_ROLE_SESSION_NAME",
         "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
     }
-    said = {key: environ.get(name, "") for key, name in variables.items()}
-    plain = {key: profile.plain(key) for key in variables}
-    values = {
-        key: said[key] or (setting.value if setting else "")
-        for key, setting in plain.items()
+    place = Origin("environment")
+    said = {
+        key: Setting(name, value, place)
+        for key, name in variables.items()
+        if (value := environ.get(name))
     }
-    if not any(said.values()) or not values["web_identity_token_file"]:
+    plain = {key: found for key in variables if (found := profile.plain(key))}
+    values = {**plain, **said}
+    token = values.get("web_identity_token_file")
+    if not said or token is None or not token.value:
         return None
-    if not values["role_arn"]:
+    role = values.get("role_arn")
+    if role is None or not role.value:
         raise ConfigurationError(
             "AWS_WEB_IDENTITY_TOKEN_FILE is set and AWS_ROLE_ARN is not",
             hint="export the ARN of the role that the token is for",
         )
-    identity = digest("web-identity", values)
-    return SourceHop("web-identity", profile.name, identity, identity, explicit=False)
+    return Profile(profile.name, place, config=values)
 
 
 def _static(profile: Profile) -> SourceHop:

@@ -3,47 +3,51 @@
     SourceHop -> Credentials
 
 Static keys and the environment are read here. Everything else that botocore can
-resolve (SSO, web identity, a foreign ``credential_process``, ``aws login`` sessions,
-container and instance roles) is left to botocore's own providers.
+resolve (SSO, a foreign ``credential_process``, ``aws login`` sessions, container and
+instance roles) is left to botocore's own providers.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.botocore_session import make_session
 from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
-from sts_plugin.model import Credentials, Secret
+from sts_plugin.guard import guarded
+from sts_plugin.model import Credentials, Endpoint, Secret
 from sts_plugin.source_kinds import KEY_ID, SECRET, static_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sts_plugin.model import SourceHop
     from sts_plugin.profiles import Profiles
 
-__all__ = ["GUARD_VARIABLE", "load_source"]
+__all__ = ["load_source"]
 
 PRINTABLE = re.compile(r"[!-~]+")
-
-GUARD_VARIABLE = "_STS_PLUGIN_PROFILES"
-"""Profiles whose ``credential_process`` the processes above this one run for us.
-
-A JSON list. botocore has no such guard: a process that asks for its own profile
-by a detour starts processes until the machine is full.
-"""
+ANYWHERE = Endpoint()
 
 
 def load_source(
-    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+    hop: SourceHop,
+    profiles: Profiles,
+    environ: Mapping[str, str],
+    *,
+    endpoint: Endpoint = ANYWHERE,
+    session: Callable[[str | None], Any] | None = None,
 ) -> Credentials:
     """Return the credentials of a source.
+
+    ``endpoint`` is the plan's: the region and the network settings of the profile
+    that was asked for count for what it starts from too. ``session`` as for
+    ``sts.Sts``.
 
     Raises NothingHere when there are none, ConfigurationError when what is
     configured does not work.
@@ -53,7 +57,8 @@ def load_source(
     elif hop.kind == "environment":
         found = _environment(environ)
     else:
-        found = _by_botocore(hop, profiles, environ)
+        make = functools.partial(_session, hop, profiles, endpoint, session)
+        found = _by_botocore(hop, make, environ, endpoint.region)
     token = found.session_token
     values = [found.access_key_id, found.secret_access_key.reveal()]
     if not all(map(PRINTABLE.fullmatch, [*values, token.reveal() if token else "-"])):
@@ -113,7 +118,10 @@ def _environment(environ: Mapping[str, str]) -> Credentials:
 
 
 def _by_botocore(
-    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+    hop: SourceHop,
+    make_session: Callable[[], Any],
+    environ: Mapping[str, str],
+    region: str | None,
 ) -> Credentials:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
@@ -121,7 +129,7 @@ def _by_botocore(
     # that is not there, JSON that is none, a process that cannot be run ...
     raw = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
     try:
-        found = _resolve(hop, profiles, environ)
+        found = _resolve(hop, make_session(), environ, region)
     except StsPluginError:
         raise
     except (BotoCoreError, ClientError) as error:
@@ -152,20 +160,27 @@ def _reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def _resolve(
-    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
-) -> Credentials | None:
-    import botocore.session  # noqa: PLC0415
+def _session(
+    hop: SourceHop,
+    profiles: Profiles,
+    endpoint: Endpoint,
+    host: Callable[[str | None], Any] | None,
+) -> Any:  # noqa: ANN401 - the botocore seam
+    known = hop.profile if hop.profile in profiles else ""
+    session = make_session(endpoint.profile or known or None, profiles, known)
+    if host is not None:
+        # Its proxies and certificates count; what it once read in the files does not.
+        session.create_client = host(endpoint.profile).create_client
+    return session
 
-    known = hop.profile if hop.profile in profiles else None
-    session = botocore.session.Session(profile=known)
-    # The files that the plan was made from, whatever this process's own are.
-    for variable, path in (
-        ("config_file", profiles.config_path),
-        ("credentials_file", profiles.credentials_path),
-    ):
-        session.set_config_variable(variable, path)
-    for provider in _providers(hop, session, environ):
+
+def _resolve(
+    hop: SourceHop,
+    session: Any,  # noqa: ANN401 - the botocore seam
+    environ: Mapping[str, str],
+    region: str | None,
+) -> Credentials | None:
+    for provider in _providers(hop, session, environ, region):
         if (found := provider.load()) is not None:
             frozen = found.get_frozen_credentials()
             expiration = getattr(found, "_expiry_time", None)
@@ -183,6 +198,7 @@ def _providers(
     hop: SourceHop,
     session: Any,  # noqa: ANN401 - the botocore seam
     environ: Mapping[str, str],
+    region: str | None,
 ) -> list[Any]:
     """Return the botocore providers that a source of this kind may come from."""
     import botocore.credentials  # noqa: PLC0415
@@ -193,9 +209,8 @@ def _providers(
         chosen = names.get(hop.kind, ["container-role", "iam-role"])
         return [resolver.get_provider(name) for name in chosen]
     if hop.kind == "process":
-        popen = functools.partial(
-            subprocess.Popen, env={**os.environ, **_guard(hop, environ)}
-        )
+        above = guarded(hop.profile, "credential_process", hop.origin, environ)
+        popen = functools.partial(subprocess.Popen, env={**os.environ, **above})
         return [
             botocore.credentials.ProcessProvider(
                 profile_name=hop.profile,
@@ -203,20 +218,5 @@ def _providers(
                 popen=popen,
             )
         ]
-    builder = botocore.credentials.ProfileProviderBuilder(session)
+    builder = botocore.credentials.ProfileProviderBuilder(session, region_name=region)
     return list(builder.providers(hop.profile, disable_env_vars=hop.explicit))
-
-
-def _guard(hop: SourceHop, environ: Mapping[str, str]) -> dict[str, str]:
-    try:
-        above = list(json.loads(environ.get(GUARD_VARIABLE, "[]")))
-    except (TypeError, ValueError):
-        above = []  # nobody but us writes it
-    way = [*map(str, above), hop.profile]
-    if hop.profile in way[:-1]:
-        raise ConfigurationError(
-            f'{hop.origin}: the credential_process of profile "{hop.profile}" leads'
-            f" back to the same profile ({' -> '.join(way)})",
-            hint="let the command behind it use another profile",
-        )
-    return {GUARD_VARIABLE: json.dumps(way)}

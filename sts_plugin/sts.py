@@ -1,6 +1,6 @@
 """The one module that calls AWS.
 
-    hop + caller + code -> Credentials, or one of our errors
+    call + caller + what it brings along -> Credentials, or one of our errors
 
 No botocore exception, request or response leaves it: they carry signatures, session
 tokens and MFA codes. A call with an MFA code is sent once, since an answer that got
@@ -9,26 +9,30 @@ lost has spent the code; others are tried three times by botocore.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
+from sts_plugin.botocore_session import make_session
 from sts_plugin.deadline import within
 from sts_plugin.errors import StsPluginError
-from sts_plugin.model import Credentials, Secret, SessionHop
+from sts_plugin.model import Credentials, Secret
 from sts_plugin.refusals import failure, no_answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sts_plugin.errors import Unreachable
-    from sts_plugin.model import Endpoint, RoleHop
+    from sts_plugin.model import Call, Endpoint
 
-__all__ = ["Identity", "Sts", "call_of"]
+__all__ = ["Identity", "IdentityToken", "Sts", "call_of"]
 
 T = TypeVar("T")
+
+NAMED_ACTIONS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity"})
+"""Calls that must name the session; where no profile does, the time is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,23 @@ class Identity:
     user_id: str
 
 
-def call_of(hop: SessionHop | RoleHop) -> str:
-    """Return the call that a hop makes, in words."""
-    if isinstance(hop, SessionHop):
-        return f"GetSessionToken with MFA device {hop.mfa_serial}"
-    return f"AssumeRole of {hop.role_arn}"
+@dataclass(frozen=True, slots=True)
+class IdentityToken:
+    """A web identity token that AWS signs for others: GetWebIdentityToken."""
+
+    token: Secret
+    expiration: datetime
+
+
+def call_of(call: Call) -> str:
+    """Return a call in words."""
+    match call.action:
+        case "GetSessionToken":
+            return f"GetSessionToken with MFA device {call.mfa_serial}"
+        case "GetFederationToken":
+            return f"GetFederationToken for {call.subject}"
+        case _:
+            return f"{call.action} of {call.subject}"
 
 
 class Sts:
@@ -62,73 +78,111 @@ class Sts:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._endpoint = endpoint
-        self._make_session = session or _own_session
+        self._make_session = session or make_session
         self._session: Any = None
         self._now = now
 
     def call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
+        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
     ) -> Credentials:
-        """Make the call of a hop; ``code`` is six digits where the hop wants one.
+        """Make a call; ``brought`` are the arguments that only this moment knows.
 
-        Raises CodeRefused, CallerRejected or Refused by what AWS answers,
-        Unreachable when there is no usable answer, ConfigurationError when the call
-        cannot be built.
+        Those are an MFA code, a token, what an assertion says; a secret among them is
+        a ``Secret``. ``caller`` signs it; a call that is not signed needs none.
+        Raises CodeRefused, CallerRejected, DurationRefused or Refused by what AWS
+        answers, Unreachable when there is no usable answer, ConfigurationError when
+        the call cannot be built.
         """
-        return _raised(self._call(hop, caller, code))
+        return _raised(self._call(call, caller, brought))
 
     def caller_identity(self, caller: Credentials) -> Identity:
         """Ask AWS whose credentials these are; no permission is needed for it.
 
         Raises as ``call`` does.
         """
-        what = "GetCallerIdentity"
-        answer = _raised(self._ask("get_caller_identity", {}, caller, what=what))
-        fields = [answer.get(name) for name in ("Account", "Arn", "UserId")]
-        if not all(isinstance(field, str) for field in fields):
+        names = ("Account", "Arn", "UserId")
+        return Identity(*self._texts("GetCallerIdentity", {}, caller, names))
+
+    def access_key_account(self, access_key_id: str, caller: Credentials) -> str:
+        """Ask AWS which account an access key id belongs to (GetAccessKeyInfo).
+
+        Raises as ``call`` does.
+        """
+        arguments = {"AccessKeyId": access_key_id}
+        return self._texts("GetAccessKeyInfo", arguments, caller, ("Account",))[0]
+
+    def decoded_message(self, message: str, caller: Credentials) -> str:
+        """Have AWS decode why a request was not authorized: JSON text.
+
+        Raises as ``call`` does.
+        """
+        arguments = {"EncodedMessage": message}
+        names = ("DecodedMessage",)
+        return self._texts("DecodeAuthorizationMessage", arguments, caller, names)[0]
+
+    def web_identity_token(
+        self, arguments: Mapping[str, Any], caller: Credentials
+    ) -> IdentityToken:
+        """Have AWS sign a token about the caller, for a service outside of AWS.
+
+        ``arguments`` are those of GetWebIdentityToken. Raises as ``call`` does.
+        """
+        what = "GetWebIdentityToken"
+        answer = _raised(self._ask(what, arguments, caller, what=what))
+        token, ends = answer.get("WebIdentityToken"), answer.get("Expiration")
+        if not isinstance(token, str) or not isinstance(ends, datetime):
             raise no_answer(what, "the answer is not STS's")
-        return Identity(*map(str, fields))
+        return IdentityToken(Secret(token), ends.astimezone(UTC))
+
+    def _texts(
+        self,
+        action: str,
+        arguments: Mapping[str, Any],
+        caller: Credentials,
+        names: tuple[str, ...],
+    ) -> list[str]:
+        answer = _raised(self._ask(action, arguments, caller, what=action))
+        fields = [answer.get(name) for name in names]
+        if not all(isinstance(field, str) for field in fields):
+            raise no_answer(action, "the answer is not STS's")
+        return [str(field) for field in fields]
 
     # Below here errors are returned, not raised: a traceback would reach into
     # frames that hold requests, answers and codes.
 
     def _call(
-        self, hop: SessionHop | RoleHop, caller: Credentials, code: Secret | None
+        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
     ) -> Credentials | StsPluginError:
-        mfa = {}
-        if code is not None:
-            mfa = {"SerialNumber": hop.mfa_serial, "TokenCode": code.reveal()}
-        if isinstance(hop, SessionHop):
-            name = "get_session_token"
-            arguments: dict[str, Any] = {"DurationSeconds": hop.duration_seconds}
-        else:
-            name = "assume_role"
-            arguments = {
-                "RoleArn": hop.role_arn,
-                "RoleSessionName": hop.role_session_name or self._session_name(),
-                "ExternalId": hop.external_id,
-                "DurationSeconds": hop.duration_seconds,
-            }
-        given = {k: v for k, v in (arguments | mfa).items() if v is not None}
-        what = f'{call_of(hop)} (profile "{hop.profile}")'
-        answer = self._ask(name, given, caller, what=what, hop=hop)
+        arguments = {**call.arguments, **brought}
+        if call.action in NAMED_ACTIONS:
+            arguments.setdefault("RoleSessionName", self._session_name())
+        if "RoleArn" in arguments:  # a SAML assertion may have named it
+            call = replace(
+                call, arguments={**call.arguments, "RoleArn": arguments["RoleArn"]}
+            )
+        what = call_of(call)
+        if not call.profile.endswith("()"):  # a program's call needs no second name
+            what += f' (profile "{call.profile}")'
+        answer = self._ask(call.action, arguments, caller, what=what, call=call)
         if isinstance(answer, StsPluginError):
             return answer
-        return _credentials(answer, what, self._now(), account_id=_account(hop))
+        account_id = _account(call, answer)
+        return _credentials(answer, what, self._now(), account_id=account_id)
 
     def _session_name(self) -> str:
         return f"sts-plugin-{self._now().timestamp():.0f}"
 
     def _ask(
         self,
-        name: str,
+        action: str,
         arguments: Mapping[str, Any],
-        caller: Credentials,
+        caller: Credentials | None,
         *,
         what: str,
-        hop: SessionHop | RoleHop | None = None,
+        call: Call | None = None,
     ) -> Mapping[str, Any] | StsPluginError:
         from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
+        from botocore import xform_name  # noqa: PLC0415
         from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
         # An answer that got lost has spent the code: no second attempt.
@@ -136,12 +190,15 @@ class Sts:
         attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
         try:
             client = self._client(caller, attempts=attempts)
-            method: Callable[..., Mapping[str, Any]] = getattr(client, name)
-            answer = within(settings.CALL_SECONDS_MAX, partial(method, **arguments))
+            method: Callable[..., Mapping[str, Any]] = getattr(
+                client, xform_name(action)
+            )
+            sent = partial(method, **_revealed(arguments))
+            answer = within(settings.CALL_SECONDS_MAX, sent)
         except TimeoutError:
             return no_answer(what, f"none in {settings.CALL_SECONDS_MAX:.0f} seconds")
         except aws.ClientError as error:
-            return refusal(error.response, what, caller, hop)
+            return refusal(error.response, what, caller, call)
         except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
             return failure(error, what)
         except (LookupError, TypeError, AttributeError):
@@ -149,42 +206,59 @@ class Sts:
             return no_answer(what, "the answer is not STS's")
         return answer
 
-    def _client(self, caller: Credentials, *, attempts: int) -> Any:  # noqa: ANN401
-        from botocore.config import Config  # noqa: PLC0415 - heavy: late
+    def _client(self, caller: Credentials | None, *, attempts: int) -> Any:  # noqa: ANN401 - the botocore seam
+        from botocore import UNSIGNED  # noqa: PLC0415 - heavy: late
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.utils import create_nested_client  # noqa: PLC0415
 
         if self._session is None:
             self._session = self._make_session(self._endpoint.profile)
-        token = caller.session_token
-        return self._session.create_client(
+        # Without any keys botocore would look for some.
+        signer = caller or Credentials("unsigned", Secret("unsigned"))
+        token = signer.session_token
+        # Without the client plugins of botocore: one of them may have asked for us.
+        return create_nested_client(
+            self._session,
             "sts",
             # A configured URL without a region is an error in botocore; STS signs
             # for us-east-1 where none is named.
             region_name=self._endpoint.region
             or ("us-east-1" if self._endpoint.url else None),
             endpoint_url=self._endpoint.url,
-            aws_access_key_id=caller.access_key_id,
-            aws_secret_access_key=caller.secret_access_key.reveal(),
+            aws_access_key_id=signer.access_key_id,
+            aws_secret_access_key=signer.secret_access_key.reveal(),
             aws_session_token=token.reveal() if token else None,
             config=Config(
                 connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
                 read_timeout=settings.READ_TIMEOUT_SECONDS,
                 retries={"total_max_attempts": attempts, "mode": "standard"},
                 user_agent_extra="sts-plugin",
+                signature_version=None if caller else UNSIGNED,
             ),
         )
 
 
-def _own_session(profile: str | None) -> Any:  # noqa: ANN401 - the botocore seam
-    import botocore.session  # noqa: PLC0415 - heavy: late
+def _revealed(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in arguments.items()
+    }
 
-    return botocore.session.Session(profile=profile)
 
-
-def _account(hop: SessionHop | RoleHop) -> str | None:
+def _account(call: Call, answer: Mapping[str, Any]) -> str | None:
     """Return the account of the answer: a device and its user share one."""
-    arn = hop.mfa_serial if isinstance(hop, SessionHop) else hop.role_arn
-    parts = arn.split(":")
-    return parts[4] if len(parts) > 4 and parts[4].isdigit() else None  # noqa: PLR2004
+    principal = answer.get("AssumedPrincipal")
+    user = answer.get("FederatedUser")
+    if isinstance(user, dict):
+        principal = user.get("Arn")
+    return _account_in(str(principal or call.subject))
+
+
+def _account_in(principal: str) -> str | None:
+    """Return the account in an ARN, or the account that the text itself is."""
+    parts = principal.split(":")
+    account = parts[4] if len(parts) > 4 else principal  # noqa: PLR2004
+    return account if account.isdigit() else None
 
 
 def _raised(outcome: T | StsPluginError) -> T:

@@ -1,11 +1,11 @@
-"""Commands that hand out an identity: ``credential-process`` and ``whoami``."""
+"""The command that hands out credentials: ``credential-process``."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_json, add_profile, make_engine, plan_of, show
+from sts_plugin.cli.common import add_profile, make_engine, plan_of, show
 from sts_plugin.document import to_document
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from sts_plugin.cli.common import Subparsers
 
-__all__ = ["add", "credential_process", "whoami"]
+__all__ = ["add", "credential_process"]
 
 
 def add(commands: Subparsers) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     parser = commands.add_parser(
         "credential-process",
         help="print credentials as the SDKs' credential_process wants them",
@@ -26,12 +26,6 @@ def add(commands: Subparsers) -> None:
     )
     add_profile(parser)
     parser.set_defaults(command=credential_process)
-    parser = commands.add_parser(
-        "whoami", help="ask AWS whose credentials a profile gives"
-    )
-    add_profile(parser)
-    add_json(parser)
-    parser.set_defaults(command=whoami)
 
 
 def credential_process(options: argparse.Namespace) -> int:
@@ -39,21 +33,4 @@ def credential_process(options: argparse.Namespace) -> int:
     engine = make_engine()
     credentials = engine.credentials(plan_of(engine, options))
     show(json.dumps(to_document(credentials)))
-    return 0
-
-
-def whoami(options: argparse.Namespace) -> int:
-    """Print the answer of GetCallerIdentity."""
-    engine = make_engine()
-    plan = plan_of(engine, options)
-    identity = engine.sts(plan).caller_identity(engine.credentials(plan))
-    if options.json:
-        fields = {
-            "UserId": identity.user_id,
-            "Account": identity.account_id,
-            "Arn": identity.arn,
-        }
-        show(json.dumps(fields, indent=2))
-    else:
-        show(f"{identity.arn}\naccount {identity.account_id}")
     return 0

@@ -20,7 +20,9 @@ from sts_plugin.cli.common import (
 )
 from sts_plugin.document import timestamp
 from sts_plugin.errors import CacheUnusable
-from sts_plugin.model import RoleHop, SessionHop, SourceHop
+from sts_plugin.forms import shown
+from sts_plugin.limits import check
+from sts_plugin.model import SourceHop
 
 if TYPE_CHECKING:
     import argparse
@@ -50,7 +52,10 @@ def add(commands: Subparsers) -> None:
 def explain(options: argparse.Namespace) -> int:
     """Print the plan: each hop, where it is written, and until when it is cached."""
     engine = make_engine()
-    facts = _facts(engine, plan_of(engine, options))
+    plan = plan_of(engine, options)
+    for call in plan.calls:
+        check(call)
+    facts = _facts(engine, plan)
     text = json.dumps(facts, indent=2) if options.json else "\n".join(_tree(facts))
     show(text)
     return 0
@@ -123,42 +128,31 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
 
 
 def _hop(hop: Hop) -> dict[str, Any]:
-    match hop:
-        case SourceHop():
-            keys = hop.kind in {"static", "environment"}
-            return {
-                "hop": "source",
-                "kind": hop.kind,
-                "profile": hop.profile,
-                "access_key_id": hop.identity if keys else None,
-                "from": str(hop.origin or "environment"),
-            }
-        case SessionHop():
-            return {
-                "hop": "session",
-                "call": "GetSessionToken",
-                "profile": hop.profile,
-                "mfa_serial": hop.mfa_serial,
-                "duration_seconds": hop.duration_seconds,
-                "from": str(hop.origin),
-                "settings": _settings(hop.settings),
-            }
-        case RoleHop():
-            return {
-                "hop": "role",
-                "call": "AssumeRole",
-                "profile": hop.profile,
-                "role_arn": hop.role_arn,
-                "duration_seconds": hop.duration_seconds,
-                "mfa_serial": hop.mfa_serial,
-                "from": str(hop.origin),
-                "settings": _settings(hop.settings),
-            }
-
-
-def _settings(settings: Sequence[Setting]) -> dict[str, dict[str, str]]:
+    if isinstance(hop, SourceHop):
+        keys = hop.kind in {"static", "environment"}
+        return {
+            "hop": "source",
+            "kind": hop.kind,
+            "profile": hop.profile,
+            "access_key_id": hop.identity if keys else None,
+            "from": str(hop.origin or "environment"),
+        }
     return {
-        setting.key: {"value": setting.value, "from": str(setting.origin)}
+        "hop": hop.kind,
+        "call": hop.action,
+        "profile": hop.profile,
+        "subject": hop.subject,
+        "role_arn": hop.arguments.get("RoleArn"),
+        "duration_seconds": hop.arguments.get("DurationSeconds"),
+        "mfa_serial": hop.mfa_serial,
+        "from": str(hop.origin),
+        "settings": _settings(hop.settings.values()),
+    }
+
+
+def _settings(settings: Iterable[Setting]) -> dict[str, dict[str, str]]:
+    return {
+        setting.key: {"value": shown(setting), "from": str(setting.origin)}
         for setting in settings
     }
 
@@ -189,12 +183,16 @@ def _what(hop: dict[str, Any]) -> str:
     match hop["hop"]:
         case "source" if hop["access_key_id"]:
             return f"{hop['kind']} keys {hop['access_key_id']} of [{hop['profile']}]"
+        case "source" if hop["kind"] == "saml":
+            return f"SAML assertion of [{hop['profile']}]"
+        case "source" if hop["kind"] == "web-identity":
+            return f"web identity token of [{hop['profile']}]"
         case "source":
             return f"{hop['kind']} credentials of [{hop['profile']}]"
         case "session":
             return f"GetSessionToken, MFA {hop['mfa_serial']}"
     mfa = f", MFA {hop['mfa_serial']}" if hop["mfa_serial"] else ""
-    return f"AssumeRole {hop['role_arn']}{mfa}"
+    return f"{hop['call']} {hop['subject']}{mfa}"
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

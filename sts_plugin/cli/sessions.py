@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sts_plugin.cli.common import add_profile, left, make_engine, plan_of, show
 from sts_plugin.engine import chosen_profile
 from sts_plugin.errors import CacheUnusable, ConfigurationError, StsPluginError
-from sts_plugin.model import SessionHop
 
 if TYPE_CHECKING:
     import argparse
@@ -55,8 +54,9 @@ def _sessions(engine: Engine, plan: Plan) -> Iterator[tuple[str, datetime]]:
     """Yield the device and the end of each cached session that the plan stands on."""
     with contextlib.suppress(CacheUnusable):  # whoever got the credentials said so
         for hop in plan.calls[:-1]:
-            if isinstance(hop, SessionHop) and (entry := engine.store.read(hop.key)):
-                yield hop.mfa_serial, entry.life.expires
+            device = hop.mfa_serial if hop.action == "GetSessionToken" else None
+            if device and (entry := engine.store.read(hop.key)):
+                yield device, entry.life.expires
 
 
 def logout(options: argparse.Namespace) -> int:

@@ -16,9 +16,18 @@ import os
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
+# botocore is in memory already: it is what calls us.
+from botocore.credentials import Credentials as StaticCredentials
+from botocore.credentials import (
+    DeferredRefreshableCredentials,
+    RefreshableCredentials,
+)
+from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
+
 from sts_plugin.document import timestamp
 from sts_plugin.engine import Engine
-from sts_plugin.errors import NothingHere, StsPluginError
+from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
+from sts_plugin.plugins import features
 from sts_plugin.profiles import OWN_PREFIX
 
 if TYPE_CHECKING:
@@ -97,9 +106,6 @@ class StsPluginProvider:
         return _speaking_botocore(lambda: self._load(profile))()
 
     def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
-        # botocore is in memory already: it is what calls us.
-        from botocore import credentials  # noqa: PLC0415
-
         # Profile, region and environment are settled now: a variable that changes
         # later must not turn a running client into somebody else.
         engine = self._engine()
@@ -113,21 +119,40 @@ class StsPluginProvider:
             now = plan()
         except NothingHere:
             return None
-        if not now.calls and now.source.profile == profile:
+        if not now.calls and self._left_to_botocore(now, profile):
             return None
-        refresh = _speaking_botocore(lambda: _metadata(engine.credentials(plan())))
-        if now.calls:
-            return credentials.DeferredRefreshableCredentials(
-                refresh_using=refresh, method=self.METHOD
-            )
-        # A credential_process of ours that leads to somebody else's credentials.
-        found = engine.credentials(now)
+        said = self._session.full_config["profiles"].get(now.source.profile, {})
+        legacy_sso = "sso_session" not in said
+
+        def fetch() -> dict[str, str | None]:
+            current = plan()
+            if current.calls:
+                used = features.source_features(current, legacy_sso=legacy_sso)
+                features.register(used)
+            return _metadata(engine.credentials(current))
+
+        refresh = _speaking_botocore(fetch)
+        if not now.calls:
+            return self._found(engine.credentials(now), refresh)
+        features.register(features.client_features(now, legacy_sso=legacy_sso))
+        return DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
+
+    def _left_to_botocore(self, plan: Plan, profile: str) -> bool:
+        """Whether botocore finds in the profile what a plan without calls says."""
+        said = self._session.full_config["profiles"].get(profile, {})
+        including = {"include_profile", f"{OWN_PREFIX}include_profile"} & said.keys()
+        return plan.source.profile == profile and not (
+            including and plan.source.kind in {"sso", "login", "process"}
+        )
+
+    def _found(self, found: Credentials, refresh: Callable[[], Any]) -> Any:  # noqa: ANN401 - the botocore seam
+        """Return credentials that no call of ours has issued as botocore's own."""
         if found.expiration is not None:
-            return credentials.RefreshableCredentials.create_from_metadata(
+            return RefreshableCredentials.create_from_metadata(
                 _metadata(found), refresh_using=refresh, method=self.METHOD
             )
         token = found.session_token
-        return credentials.Credentials(
+        return StaticCredentials(
             found.access_key_id,
             found.secret_access_key.reveal(),
             token.reveal() if token else None,
@@ -150,12 +175,29 @@ class StsPluginProvider:
         )
 
 
+OUR_KEYS = frozenset(
+    {
+        "federation_name",
+        "include_profile",
+        "mfa_serial",
+        "role_arn",
+        "saml_file",
+        "saml_process",
+        "target_principal",
+        "trade_in_token_file",
+        "trade_in_token_process",
+        "web_identity_token_process",
+    }
+)
+"""What may make a profile ours; the plan then tells."""
+
+
 def _concerns_us(said: Mapping[str, Any]) -> bool:
     """Whether a profile may be one of ours, by its keys alone."""
     keys = {key.removeprefix(OWN_PREFIX) for key in said}
     process = str(said.get("credential_process", ""))
     ours = "sts-plugin" in process or "sts_plugin" in process
-    return ours or not keys.isdisjoint({"role_arn", "mfa_serial"})
+    return ours or not keys.isdisjoint(OUR_KEYS)
 
 
 def _metadata(found: Credentials) -> dict[str, str | None]:
@@ -174,16 +216,19 @@ def _metadata(found: Credentials) -> dict[str, str | None]:
     return metadata
 
 
+class ProfileError(CredentialRetrievalError, InvalidConfigError):  # type: ignore[misc]
+    """A profile is wrong: both of the classes by which programs catch that."""
+
+
 def _speaking_botocore(work: Callable[[], T]) -> Callable[[], T]:
     """Return ``work`` whose errors are botocore's: what its callers catch."""
 
     def translated() -> T:
-        from botocore.exceptions import CredentialRetrievalError  # noqa: PLC0415
-
         try:
             return work()
         except StsPluginError as error:
-            raise CredentialRetrievalError(
+            wrong = isinstance(error, ConfigurationError)
+            raise (ProfileError if wrong else CredentialRetrievalError)(
                 provider=StsPluginProvider.METHOD, error_msg=error.line
             ) from error
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 
 import boto3
 import botocore.credentials
 import botocore.session
 import pytest
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 
 import sts_plugin
 from sts_plugin.errors import CannotAsk, ConfigurationError
@@ -206,6 +208,38 @@ def test_the_web_identity_of_the_environment_wins_as_in_botocore(sandbox, monkey
     assert "assumed-role/Deploy/" in arn(session)
 
 
+def test_a_web_identity_as_the_source_is_asked_at_the_profiles_own_sts(
+    sandbox, write_config, monkeypatch
+):
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
+    write_config(
+        f"[profile role]\nregion = us-east-1\nendpoint_url = {sandbox.endpoint_url}\n"
+        "role_arn = arn:aws:iam::222222222222:role/Nobody\nsource_profile = ci\n"
+        "[profile ci]\nrole_arn = arn:aws:iam::222222222222:role/Deploy\n"
+        f"web_identity_token_file = {sandbox.folder / 'web-identity-token'}\n"
+    )
+    with pytest.raises(CredentialRetrievalError, match="AccessDenied"):
+        arn(sts_plugin.register(boto3.Session(profile_name="role")))
+    calls = [call.action for call in sandbox.journal.calls()]
+    assert calls == ["AssumeRoleWithWebIdentity", "AssumeRole"]
+
+
+def test_client_plugins_of_botocore_stay_out_of_our_own_calls(
+    logged_in, tmp_path, monkeypatch
+):
+    # One that asks for credentials would come back to us, and so on.
+    (tmp_path / "its_plugin.py").write_text(
+        "made = []\n"
+        "def initialize_client_plugin(client):\n"
+        "    made.append(client.meta.service_model.service_name)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("BOTOCORE_EXPERIMENTAL__PLUGINS", "its=its_plugin")
+    arn(sts_plugin.register(botocore.session.Session(profile="prod-admin")))
+    assert importlib.import_module("its_plugin").made == ["sts"]
+
+
 # --- A running client stays who it is ---
 
 
@@ -293,3 +327,56 @@ def test_without_a_cache_a_session_still_lives_in_its_program(
     assert arn(session).startswith(ADMIN)
     assert sandbox.journal.count("GetSessionToken") == 1
     assert list(cache.iterdir()) == []
+
+
+def test_what_a_profile_includes_counts_in_a_program(sandbox, write_config, tmp_path):
+    bob = sandbox.organisation.user("bob")
+    keys = tmp_path / "keys.json"
+    document = {
+        "Version": 1,
+        "AccessKeyId": bob.access_key_id,
+        "SecretAccessKey": bob.secret_access_key,
+    }
+    keys.write_text(json.dumps(document))
+    write_config(
+        f"[profile base]\ncredential_process = cat {keys}\n"
+        "[profile p]\nregion = us-east-1\ninclude_profile = base\n"
+        "[profile q]\nregion = us-east-1\nsource_profile = p\n"
+        "role_arn = arn:aws:iam::222222222222:role/Batch\n"
+    )
+    session = sts_plugin.register(boto3.Session(profile_name="p"))
+    assert arn(session).endswith("user/bob")
+    session = sts_plugin.register(boto3.Session(profile_name="q"))
+    assert "assumed-role/Batch" in arn(session)
+
+
+@pytest.mark.parametrize("how", ["web identity", "saml", "federation"])
+def test_every_kind_of_profile_works_in_a_program(sandbox, write_config, how, tmp_path):
+    proof = tmp_path / "proof"
+    role = "arn:aws:iam::222222222222:role/"
+    if how == "web identity":
+        proof.write_text(sandbox.web_identity_token())
+        keys = f"role_arn = {role}Deploy\nweb_identity_token_file = {proof}\n"
+    elif how == "saml":
+        proof.write_text(sandbox.saml_assertion(f"{role}Federated"))
+        keys = f"saml_file = {proof}\n"
+    else:
+        keys = (
+            "source_profile = bob\nsts_plugin_federation_name = app\n"
+            "policy_arns = arn:aws:iam::aws:policy/ReadOnlyAccess\n"
+        )
+    write_config(f"[profile p]\nregion = us-east-1\n{keys}")
+    session = sts_plugin.register(boto3.Session(profile_name="p"))
+    assert ":sts:" in arn(session)
+    assert ":sts:" in arn(sts_plugin.register(boto3.Session(profile_name="p")))
+    assert len(sandbox.journal.calls()) == 3  # one that issues, two that ask
+
+
+def test_a_wrong_profile_is_botocores_config_error_too(sandbox, write_config):
+    write_config(
+        "[profile p]\nrole_arn = arn:aws:iam::222222222222:role/Batch\n"
+        "source_profile = nobody\n"
+    )
+    session = sts_plugin.register(boto3.Session(profile_name="p"))
+    with pytest.raises(InvalidConfigError, match="nobody"):
+        session.get_credentials()

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(language, number=0):
@@ -48,3 +49,20 @@ def test_ci_runs_the_readmes_test_command():
     command = block("sh", 1).strip()
     script = (Path(__file__).parents[2] / ".ci" / "run").read_text(encoding="utf-8")
     assert command in script.splitlines()
+
+
+def test_the_profiles_of_the_page_on_every_call_are_good_ones(
+    sandbox, program, tmp_path
+):
+    page = (ROOT / "docs" / "sts.md").read_text(encoding="utf-8")
+    config = "\n".join(re.findall(r"```ini\n(.*?)```", page, re.DOTALL))
+    (sandbox.folder / "config").write_text(config)
+    with (sandbox.folder / "credentials").open("a") as credentials:
+        credentials.write("[admin]\naws_access_key_id = A\naws_secret_access_key = s\n")
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "read-only.json").write_text('{"Statement": []}')
+    profiles = re.findall(r"\[profile (.*?)\]", config)
+    assert len(profiles) >= 7
+    for profile in profiles:
+        done = program("explain", "--profile", profile, environ={"HOME": str(tmp_path)})
+        assert (done.returncode, done.stderr) == (0, "")

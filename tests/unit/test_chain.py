@@ -9,6 +9,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
+from sts_plugin.actions import SAML, WEB_IDENTITY
 from sts_plugin.chain import follow
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 
@@ -26,6 +27,11 @@ PROCESS = "credential_process = {folder}/process"
 
 def role(name):
     return f"role_arn = {ROLE}{name}"
+
+
+def names(chain):
+    """The profiles that ask STS for something, in the order of the calls."""
+    return [link.profile.name for link in chain.links]
 
 
 # --- Parity: the same calls, signed by the same identity, as stock botocore ---
@@ -281,6 +287,26 @@ PARITY = {
         "",
         {},
     ),
+    "web identity and keys as the source": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}\n{role('w')}\n"
+        "web_identity_token_file = {folder}/token",
+        "",
+        {},
+    ),
+    "web identity, keys in the credentials file, as the source": (
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{role('w')}\nweb_identity_token_file = {{folder}}/token",
+        f"[b]\n{KEYS_B}",
+        {},
+    ),
+    "web identity behind two roles": (
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{role('w')}\nweb_identity_token_file = {{folder}}/token",
+        "",
+        {},
+    ),
     "web identity without a role": (
         "[profile p]\nweb_identity_token_file = {folder}/token",
         "",
@@ -436,18 +462,9 @@ def ours(profiles, environ, *, explicit):
         key = "AKIAPROCESS"
     elif chain.source.kind == "sso":
         return None  # there is no token here, so that botocore has nothing either
-    elif chain.source.kind == "web-identity":
-        named = profiles["p"] if not chain.roles else profiles[chain.source.profile]
-        written = named.plain("role_arn")
-        from_environ = not chain.source.explicit
-        arn = written.value if written else None
-        if from_environ:
-            arn = environ.get("AWS_ROLE_ARN", arn)
-        calls.append(("web", arn))
-        key = f"for {arn}"
-    for profile in chain.roles:
-        arn = profile.get("role_arn").value
-        calls.append((key, arn))
+    for link in chain.links:
+        arn = link.profile.get("role_arn").value
+        calls.append(("web" if link.action == WEB_IDENTITY else key, arn))
         key = f"for {arn}"
     return [*calls, key]
 
@@ -517,7 +534,7 @@ def test_the_environments_web_identity_comes_before_our_own_process(aws):
         ),
         (
             "[profile p]\nweb_identity_token_file = /x\n",
-            1,
+            2,
             "no role_arn",
         ),
         (
@@ -549,7 +566,7 @@ def test_nothing_on_a_machine_without_a_metadata_service_is_nothing_here(aws):
 
 def test_a_machine_without_files_may_have_an_instance_role(aws):
     chain = follow(aws(), "default", {}, explicit=False)
-    assert (chain.source.kind, chain.roles) == ("ambient", ())
+    assert (chain.source.kind, chain.links) == ("ambient", ())
     with pytest.raises(ConfigurationError):
         follow(aws(), "default", {}, explicit=True)
     with pytest.raises(ConfigurationError):
@@ -573,7 +590,7 @@ def test_one_profile_can_hold_a_process_for_the_sdks_and_a_role_for_us(aws):
     )
     chain = follow(profiles, "p", {}, explicit=True)
     assert chain.source.identity == B
-    assert [profile.name for profile in chain.roles] == ["p"]
+    assert names(chain) == ["p"]
 
 
 def test_our_own_role_wins_over_web_identity(aws):
@@ -635,7 +652,7 @@ def test_an_alias_of_a_role_is_that_role(aws):
         f"[profile b]\n{KEYS_B}\n"
     )
     chain = follow(profiles, "p", {}, explicit=True)
-    assert (chain.source.identity, [it.name for it in chain.roles]) == (B, ["q"])
+    assert (chain.source.identity, names(chain)) == (B, ["q"])
     assert chain.selected.name == "q"
 
 
@@ -646,7 +663,7 @@ def test_an_alias_can_be_the_source_of_a_role(aws):
         f"[profile a]\n{role('a')}\nsource_profile = b\n[profile b]\n{KEYS_B}\n"
     )
     chain = follow(profiles, "p", {}, explicit=True)
-    assert (chain.source.identity, [it.name for it in chain.roles]) == (B, ["a", "p"])
+    assert (chain.source.identity, names(chain)) == (B, ["a", "p"])
     assert chain.selected.name == "p"
 
 
@@ -686,3 +703,213 @@ def test_our_own_process_that_leads_nowhere_is_told(aws, config, words):
     with pytest.raises(ConfigurationError, match=r"config:\d") as caught:
         follow(aws(textwrap.dedent(config) + "\n"), "p", {}, explicit=True)
     assert words in caught.value.line
+
+
+# --- What else a profile can ask for ---
+
+FEDERATION = "federation_name = carol"
+ROOT = "target_principal = 222222222222"
+TRADE = "trade_in_token_file = /t"
+WEB = "sts_plugin_web_identity_token_file = /t"
+OFF = {"AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def asked(chain):
+    return [(link.profile.name, link.action) for link in chain.links]
+
+
+@pytest.mark.parametrize("text", [FEDERATION, ROOT, TRADE])
+@pytest.mark.parametrize(
+    ("signer", "credentials", "kind", "identity"),
+    [
+        (KEYS_A, "", "static", A),
+        ("region = r", f"[p]\n{KEYS_A}", "static", A),
+        (f"source_profile = b\n[profile b]\n{KEYS_B}", "", "static", B),
+        # keys of its own are passed over for those it names, as for a role
+        (f"{KEYS_A}\nsource_profile = b\n[profile b]\n{KEYS_B}", "", "static", B),
+        (f"{KEYS_A}\nsource_profile = p", "", "static", A),
+        ("credential_source = Environment", "", "environment", "AKIAENV"),
+        ("credential_process = foreign", "", "process", None),
+        ("region = r", "", "ambient", None),
+    ],
+)
+def test_what_is_no_role_is_signed_with_own_keys_or_those_it_names(
+    aws, text, signer, credentials, kind, identity
+):
+    profiles = aws(f"[profile p]\n{text}\n{signer}\n", credentials)
+    chain = follow(profiles, "p", ENV, explicit=True)
+    assert chain.source.kind == kind
+    assert identity in {None, chain.source.identity}
+    ((name, action),) = asked(chain)
+    assert name == "p"
+    assert action != "AssumeRole"
+    assert chain.selected.name == "p"
+
+
+@pytest.mark.parametrize("text", [FEDERATION, ROOT])
+@pytest.mark.parametrize(
+    ("keys", "kind"), [(KEYS_A, "static"), ("region = r", "ambient")]
+)
+def test_our_own_process_in_such_a_profile_is_for_the_sdks(aws, text, keys, kind):
+    profiles = aws(
+        "[profile p]\ncredential_process = sts-plugin credential-process --profile p\n"
+        f"{text}\n{keys}\n"
+    )
+    assert follow(profiles, "p", {}, explicit=True).source.kind == kind
+
+
+def test_a_role_may_start_from_a_machine_only_where_it_says_so(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{ROOT}\nregion = r\n"
+    )
+    with pytest.raises(ConfigurationError, match="has no credentials"):
+        follow(profiles, "p", {}, explicit=True)
+
+
+def test_a_machine_without_credentials_signs_nothing(aws):
+    with pytest.raises(NothingHere):
+        follow(aws(f"[profile p]\n{ROOT}\n"), "p", OFF, explicit=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "action"),
+    [
+        (f"{role('w')}\nweb_identity_token_process = x", "web-identity", WEB_IDENTITY),
+        (f"{role('w')}\n{WEB}", "web-identity", WEB_IDENTITY),
+        ("saml_process = x", "saml", SAML),
+        (f"{role('w')}\nsaml_file = /a", "saml", SAML),
+    ],
+)
+def test_a_token_or_an_assertion_is_where_a_chain_begins(aws, text, kind, action):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}\n{text}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (chain.source.kind, chain.source.profile) == (kind, "b")
+    assert not chain.source.long_term
+    assert asked(chain) == [("b", action), ("q", "AssumeRole"), ("p", "AssumeRole")]
+    assert chain.selected.name == "p"
+    alone = follow(profiles, "b", {}, explicit=True)
+    assert asked(alone) == [("b", action)]
+    assert alone.source == chain.source
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+@pytest.mark.parametrize("environ", [WEB_ENV, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/e"}])
+@pytest.mark.parametrize(
+    "text",
+    ["saml_process = x", f"{role('w')}\nweb_identity_token_process = x"],
+)
+def test_the_environments_token_does_not_replace_what_the_sdks_do_not_see(
+    aws, text, environ, explicit
+):
+    chain = follow(aws(f"[profile p]\n{text}\n"), "p", environ, explicit=explicit)
+    (link,) = chain.links
+    assert link.profile.get("web_identity_token_file") is None
+
+
+# --- What a profile includes ---
+
+
+def test_a_source_may_include_what_makes_it_one(aws):
+    profiles = aws(
+        f"[profile p]\ninclude_profile = common\n{role('r')}\n"
+        "[profile common]\nsource_profile = b\n"
+        f"[profile b]\ninclude_profile = more\n{KEYS_B}\n"
+        f"[profile more]\n{role('q')}\nsource_profile = c\n[profile c]\n{KEYS_A}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (names(chain), chain.source.identity) == (["p"], B)
+
+
+def test_an_included_role_is_a_role_of_the_one_that_includes_it(aws):
+    profiles = aws(
+        "[profile p]\ninclude_profile = common\n"
+        f"[profile common]\n{role('r')}\nsource_profile = b\n[profile b]\n{KEYS_B}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert (asked(chain), chain.source.identity) == ([("p", "AssumeRole")], B)
+
+
+def test_static_keys_of_an_included_profile_are_no_source(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\ninclude_profile = keys\n[profile keys]\n{KEYS_A}\n"
+    )
+    with pytest.raises(ConfigurationError, match="has no credentials"):
+        follow(profiles, "p", {}, explicit=True)
+
+
+def test_a_broken_include_of_a_source_is_told(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        f"[profile b]\n{KEYS_B}\ninclude_profile = nowhere\n"
+    )
+    with pytest.raises(ConfigurationError, match="include_profile = nowhere"):
+        follow(profiles, "p", {}, explicit=True)
+
+
+# --- Variables that speak for the profile asked for ---
+
+TARGET = {
+    "AWS_SOURCE_IDENTITY": "alice",
+    "AWS_SESSION_TAGS": "a=b",
+    "AWS_TRANSITIVE_TAGS": "a",
+}
+
+
+def said(link):
+    keys = ("source_identity", "session_tags", "transitive_session_tags")
+    found = (link.profile.get(key) for key in keys)
+    return [setting and setting.value for setting in found]
+
+
+def test_variables_speak_for_the_profile_asked_for_and_for_no_other(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = q\nsession_tags = c=d\n"
+        f"sts_plugin_source_identity = bob\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\nsession_tags = e=f\n"
+        f"[profile b]\n{KEYS_B}\n"
+    )
+    links = follow(profiles, "p", TARGET, explicit=True).links
+    assert [said(link) for link in links] == [
+        [None, "e=f", None],
+        ["alice", "a=b", "a"],
+    ]
+    without = follow(profiles, "p", {}, explicit=True).links
+    assert said(without[-1]) == ["bob", "c=d", None]
+
+
+def test_an_empty_variable_says_nothing(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = b\nsession_tags = c=d\n"
+        f"[profile b]\n{KEYS_B}\n"
+    )
+    environ = dict.fromkeys(TARGET, "")
+    (link,) = follow(profiles, "p", environ, explicit=True).links
+    assert said(link) == [None, "c=d", None]
+
+
+def test_variables_speak_for_the_profile_that_our_own_process_names(aws):
+    # As in the process that is not started.
+    profiles = aws(
+        "[profile p]\ncredential_process = sts-plugin credential-process --profile q\n"
+        f"[profile q]\n{role('q')}\nsource_profile = b\n[profile b]\n{KEYS_B}\n"
+    )
+    for name in "pq":
+        (link,) = follow(profiles, name, TARGET, explicit=True).links
+        assert said(link) == ["alice", "a=b", "a"]
+
+
+def test_a_source_does_not_depend_on_variables_for_the_role(aws):
+    profiles = aws(
+        f"[profile p]\n{role('r')}\nsource_profile = b\n"
+        "[profile b]\ncredential_process = foreign\n"
+    )
+    one, other = (
+        follow(profiles, "p", environ, explicit=True) for environ in ({}, TARGET)
+    )
+    assert one.source == other.source

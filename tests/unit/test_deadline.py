@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 import threading
 
 import pytest
@@ -25,3 +26,10 @@ def test_work_that_takes_too_long_is_left_behind():
     with pytest.raises(TimeoutError):
         within(0.01, end.wait)
     end.set()
+
+
+def test_work_sees_the_context_that_it_was_asked_in():
+    variable = contextvars.ContextVar("variable")
+    token = variable.set("traced")
+    assert within(60, variable.get) == "traced"
+    variable.reset(token)

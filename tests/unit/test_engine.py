@@ -2,15 +2,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from sts_plugin.actions import GIVEN
+from sts_plugin.chain import Link
 from sts_plugin.engine import Engine, cache_folder, chosen_profile
-from sts_plugin.errors import ConfigurationError, StsPluginError
+from sts_plugin.errors import ConfigurationError, DurationRefused, StsPluginError
 from sts_plugin.memory import MemoryStore
+from sts_plugin.model import Origin, Secret, Setting
+from sts_plugin.profiles import Profile
 from sts_plugin.resolve import Resolver
+from sts_plugin.sandbox import Sandbox
 from sts_plugin.settings import Settings
 
 STATIC = "[profile p]\naws_access_key_id = A\naws_secret_access_key = s\nregion = r\n"
@@ -164,3 +174,247 @@ def test_a_machine_without_a_home_goes_on_without_a_cache(engine, mocker, stores
     assert isinstance(stores[0], MemoryStore)
     (line,) = made.told
     assert "no home folder" in line
+
+
+# --- Whatever a profile asks for, of a strict STS ---
+
+SHARED = "arn:aws:iam::222222222222"
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+TASK = "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with Sandbox(tmp_path_factory.mktemp("engine") / "sandbox") as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(shared):
+    yield shared
+    shared.clear_faults()
+    shared.journal.clear()
+
+
+@pytest.fixture
+def served(sandbox, engine):
+    """Make an engine whose calls go to the sandbox."""
+
+    def make(config, **environ):
+        user = sandbox.organisation.user("alice")
+        alice = (
+            f"[profile alice]\naws_access_key_id = {user.access_key_id}\n"
+            f"aws_secret_access_key = {user.secret_access_key}\n"
+        )
+        environ = {
+            "AWS_ENDPOINT_URL_STS": sandbox.endpoint_url,
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "PATH": os.environ["PATH"],
+            **environ,
+        }
+        return engine(config + alice, **environ)
+
+    return make
+
+
+ASKING = {
+    "AssumeRole": f"role_arn = {SHARED}:role/Batch\nsource_profile = alice\n",
+    "AssumeRoleWithWebIdentity": (
+        f"role_arn = {SHARED}:role/Deploy\nweb_identity_token_file = {{folder}}/token\n"
+    ),
+    "AssumeRoleWithSAML": "saml_process = cat {folder}/assertion\n",
+    "GetFederationToken": (
+        f"federation_name = carol\npolicy_arns = {READ_ONLY}\nsource_profile = alice\n"
+    ),
+    "AssumeRoot": (
+        f"target_principal = 222222222222\ntask_policy_arn = {TASK}\n"
+        "source_profile = alice\n"
+    ),
+    "GetDelegatedAccessToken": (
+        "trade_in_token_file = {folder}/trade\nsource_profile = alice\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("action", ASKING)
+def test_whatever_a_profile_asks_for_is_had_and_cached(
+    served, sandbox, tmp_path, action
+):
+    (tmp_path / "token").write_text(sandbox.web_identity_token())
+    role_arn = f"{SHARED}:role/Federated"
+    (tmp_path / "assertion").write_text(sandbox.saml_assertion(role_arn))
+    (tmp_path / "trade").write_text(sandbox.trade_in_token("Batch"))
+    made = served(f"[profile x]\n{ASKING[action].format(folder=tmp_path)}")
+    found = made.credentials(made.plan("x"))
+    (call,) = sandbox.journal.calls()
+    assert (call.action, call.outcome) == (action, "ok")
+    assert found.account_id in {"111111111111", "222222222222"}
+    assert made.credentials(made.plan("x")) == found
+    assert len(sandbox.journal) == 1
+    (entry,) = made.store.entries()
+    assert entry.label["action"] == action
+    assert made.told == []
+
+
+def test_what_variables_say_of_a_session_reaches_sts(served, sandbox):
+    made = served(
+        f"[profile x]\nrole_arn = {SHARED}:role/Tagged\nsource_profile = alice\n",
+        AWS_SOURCE_IDENTITY="alice",
+        AWS_SESSION_TAGS="team=a",
+        AWS_TRANSITIVE_TAGS="team",
+    )
+    made.credentials(made.plan("x"))
+    (call,) = sandbox.journal.calls()
+    assert call.arguments["SourceIdentity"] == "alice"
+    assert call.arguments["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert call.arguments["TransitiveTagKeys"] == ["team"]
+
+
+def test_a_shorter_session_is_had_where_the_role_allows_no_longer_one(
+    served, sandbox, tmp_path
+):
+    (tmp_path / "token").write_text(sandbox.web_identity_token())
+    text = (
+        f"[profile x]\nrole_arn = {SHARED}:role/Deploy\n"
+        f"sts_plugin_web_identity_token_file = {tmp_path}/token\n"
+        "duration_seconds = 43200\n"
+    )
+    made = served(text)
+    with pytest.raises(DurationRefused, match="MaxSessionDuration") as caught:
+        made.credentials(made.plan("x"))
+    assert "duration_fallback" in caught.value.hint
+    made = served(f"{text}duration_fallback = yes\n")
+    made.credentials(made.plan("x"))
+    lengths = [call.duration_seconds for call in sandbox.journal.calls()]
+    assert lengths == [43_200, 43_200, 28_800, 21_600, 14_400, 7200, 3600]
+
+
+def test_a_program_brings_what_proves_its_own_call_and_no_other(
+    served, sandbox, tmp_path
+):
+    (tmp_path / "token").write_text(sandbox.web_identity_token())
+    web = ASKING["AssumeRoleWithWebIdentity"].format(folder=tmp_path)
+    made = served(f"[profile x]\n{web}")
+    origin = Origin("X()")
+    said = {"trade_in_token" + GIVEN: Setting("token", "digest", origin)}
+    then = Link(Profile("X()", origin, config=said), "GetDelegatedAccessToken")
+    proof = Secret(sandbox.trade_in_token("Batch"))
+    made.credentials(made.plan("x", then=then), proof=proof)
+    actions = [call.action for call in sandbox.journal.calls()]
+    assert actions == ["AssumeRoleWithWebIdentity", "GetDelegatedAccessToken"]
+
+
+# --- A source that is slow, and one that leads back ---
+
+
+def test_a_slow_process_is_run_once_for_all_who_wait(
+    served, sandbox, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.settings.LOCK_NOTICE_SECONDS", 0.05)
+    user = sandbox.organisation.user("alice")
+    document = {
+        "Version": 1,
+        "AccessKeyId": user.access_key_id,
+        "SecretAccessKey": user.secret_access_key,
+    }
+    for name in ("started", "go"):
+        os.mkfifo(tmp_path / name)
+    program = tmp_path / "program"
+    program.write_text(
+        f"#!/bin/sh\necho run >>{tmp_path}/count\necho x >{tmp_path}/started\n"
+        f"read line <{tmp_path}/go\necho '{json.dumps(document)}'\n"
+    )
+    program.chmod(0o755)
+    config = (
+        f"[profile x]\nrole_arn = {SHARED}:role/Batch\nsource_profile = slow\n"
+        f"[profile slow]\ncredential_process = {program}\n"
+    )
+    engines = [served(config) for _ in range(8)]
+    found, errors = [], []
+
+    def resolve(made):
+        try:
+            found.append(made.credentials(made.plan("x")))
+        except StsPluginError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=resolve, args=(made,)) for made in engines]
+    for thread in threads:
+        thread.start()
+    (tmp_path / "started").read_text()  # one of them runs it ...
+    wait_until(lambda: sum(bool(made.told) for made in engines) == 7)
+    (tmp_path / "go").write_text("go\n")  # ... and the others wait by now
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert (tmp_path / "count").read_text() == "run\n"
+    assert len(found) == 8
+    assert len({one.access_key_id for one in found}) == 1
+    assert sandbox.journal.count("AssumeRole") == 1
+    assert all("waiting for" in line for made in engines for line in made.told)
+
+
+def wait_until(reached):
+    """Return once it is so; fail after a minute."""
+    moment = threading.Event()
+    for _ in range(6000):
+        if reached():
+            return
+        moment.wait(0.01)
+    raise AssertionError("it never was so")
+
+
+# Resolves a profile as the executable does.
+AGAIN = """\
+import os, sys
+sys.path[:0] = {path!r}
+with open({count!r}, "a") as file:
+    file.write("x")
+assert os.path.getsize({count!r}) < 5, "a fork bomb"
+from sts_plugin.engine import Engine
+from sts_plugin.errors import StsPluginError
+engine = Engine(tell=lambda line: print(line, file=sys.stderr))
+try:
+    engine.credentials(engine.plan("x"))
+except StsPluginError as error:
+    sys.exit(error.line)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("source", "source_profile = b\n[profile b]\ncredential_process = {program}\n"),
+        ("token", "web_identity_token_process = {program}\n"),
+        ("assertion", "saml_process = {program}\n"),
+    ],
+)
+def test_a_command_that_leads_back_is_refused_and_does_not_wait_for_itself(
+    aws, tmp_path, sandbox, kind, text
+):
+    # Whoever runs it holds the lock that it would wait for, for two minutes.
+    count, program = tmp_path / "count", tmp_path / "program"
+    code = AGAIN.format(path=sys.path, count=str(count))
+    program.write_text(f"#!{sys.executable}\n{code}")
+    program.chmod(0o755)
+    aws.write(
+        f"[profile x]\nregion = r\nrole_arn = {SHARED}:role/Batch\n"
+        f"{text.format(program=program)}"
+    )
+    done = subprocess.run(
+        [program],
+        env={
+            **aws.environ,
+            "AWS_ENDPOINT_URL_STS": sandbox.endpoint_url,
+            "STS_PLUGIN_CACHE_DIR": str(tmp_path / "cache"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "leads back to the same profile" in done.stderr
+    assert "waiting" not in done.stderr
+    assert count.read_text() == "xx"
+    assert len(sandbox.journal) == 0

@@ -13,6 +13,7 @@ TREE = {
     "Refused": ("StsPluginError", 5),
     "CodeRefused": ("Refused", 5),
     "CallerRejected": ("Refused", 5),
+    "DurationRefused": ("Refused", 5),
     "Unreachable": ("StsPluginError", 6),
     "Busy": ("StsPluginError", 7),
     "CacheUnusable": ("StsPluginError", 1),

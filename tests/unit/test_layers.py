@@ -14,42 +14,70 @@ import sts_plugin
 ROOT = Path(sts_plugin.__file__).parent
 
 # What each module may import of ours, at its top or late. The first row that
-# matches counts; each module needs one. "X.*" stands for X and all below it.
+# matches counts; each module needs one. "X.*" stands for X and all below it, "." for
+# the package itself.
 TABLE = {
     "errors": "",
     "keys": "",
+    "files": "",
+    "saml": "",
+    "deadline": "",
     "settings": "errors",
     "model": "settings",
-    "profiles": "errors model",
-    "endpoint": "errors model profiles",
-    "source_kinds": "errors keys model profiles",
-    "chain": "errors keys model profiles source_kinds",
-    "checks": "errors settings model profiles",
-    "plan": "errors settings keys model chain checks endpoint profiles",
+    "tokens": "files keys",
+    "guard": "errors model",
+    "commands": "errors files model",
+    "forms": "errors files model",
+    "ini": "errors model",
+    "profiles": "errors ini model",
+    "endpoint": "errors ini model profiles",
+    "botocore_session": "profiles",
+    "actions": "errors forms model profiles",
+    "limits": "errors forms model actions",
+    "rules": "errors settings forms model",
+    "source_kinds": "errors forms keys model profiles actions tokens",
+    "ourselves": "errors model profiles source_kinds",
+    "chain": "errors model profiles actions source_kinds ourselves",
+    "plan": (
+        "errors settings forms keys model profiles actions rules endpoint source_kinds"
+        " chain"
+    ),
     "private": "errors settings",
     "document": "model",
     "store": "errors settings keys model private",
     "memory": "settings keys store",
+    "mfa.command": "errors settings model commands mfa",
     "mfa.*": "errors settings keys model private mfa.*",
+    "proofs": "errors settings files forms guard commands model saml tokens",
     "refusals": "errors model",
-    "deadline": "",
-    "sts": "errors settings model refusals deadline",
-    "sources": "errors model profiles source_kinds document",
-    "resolve": "errors settings keys document mfa model store",
-    "engine": "* !cli.* !plugins.* !sandbox.*",
+    "sts": "errors settings model refusals deadline botocore_session",
+    "sources": "errors guard model profiles source_kinds document botocore_session",
+    "resolve": "errors settings keys document limits mfa model rules store",
+    "engine": (
+        "errors settings model profiles plan guard proofs botocore_session sources mfa"
+        " mfa.command sts store memory resolve"
+    ),
+    "client": (
+        "errors keys forms model profiles tokens actions rules limits chain engine"
+    ),
     "plugins.*": "engine document errors model profiles plugins.*",
-    "cli.sandbox": "* !plugins.*",
-    "cli.*": "* !plugins.* !sandbox.*",
+    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.ask": "errors document client cli.common",
+    "cli.inspect": "errors document forms limits model cli.common",
+    "cli.*": "errors document model engine cli.* .",
     "sandbox.*": "sandbox.*",
     "__main__": "cli",
-    "": "plugins.*",  # sts_plugin itself, for register()
+    "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
 }
 # What only type checkers may see on top of that.
 TYPES = {
     "resolve": "sts plan",
+    "engine": "chain",
+    "client": "sts",
+    "cli.inspect": "engine store",
 }
 # What costs more than a warm run may: imported late, where it is used.
-HEAVY = {"boto3", "botocore", "filelock", "platformdirs", "pyotp"}
+HEAVY = {"boto3", "botocore", "defusedxml", "filelock", "platformdirs", "pyotp"}
 HEAVY_ALLOWED = {
     "mfa.totp": {"pyotp"},  # itself imported late
     "plugins.*": {"boto3", "botocore"},  # their host has imported it long since
@@ -119,6 +147,8 @@ def ours(name):
 
 
 def matches(name, pattern):
+    if pattern == ".":
+        return name == ""
     if pattern.endswith(".*"):
         return name == pattern[:-2] or name.startswith(pattern[:-1])
     return fnmatchcase(name, pattern)
@@ -178,6 +208,47 @@ def test_every_row_of_the_table_is_about_something():
     for table in (TABLE, TYPES, HEAVY_ALLOWED):
         for key in table:
             assert any(matches(module, key) for module in MODULES), key
+
+
+@pytest.mark.parametrize("module", [key for key in TABLE if "*" not in key])
+def test_the_table_allows_a_module_no_more_than_it_uses(module):
+    used = {ours(name) for name, *_ in imports(MODULES[module])}
+    words = {word for word in TABLE[module].split() if "*" not in word}
+    assert words - used == set()
+
+
+LEVELS = (
+    ("errors", "keys", "files", "saml", "deadline"),
+    ("settings", "tokens"),
+    ("model",),
+    ("forms", "ini", "guard", "commands", "document", "refusals", "private"),
+    ("profiles", "rules", "store", "mfa"),
+    ("actions", "botocore_session", "endpoint", "memory"),
+    ("limits", "proofs", "source_kinds", "sts"),
+    ("ourselves", "resolve", "sources"),
+    ("chain",),
+    ("plan",),
+    ("engine",),
+    ("client", "plugins"),
+    ("cli",),
+)
+
+
+def test_the_rooms_stand_above_one_another_and_none_knows_what_is_above_it():
+    height = {name: level for level, names in enumerate(LEVELS) for name in names}
+    for module, path in MODULES.items():
+        room = module.partition(".")[0]
+        if room not in height:
+            continue  # the package itself, __main__ and the sandbox are beside it
+        for name, when, line in imports(path):
+            target = (ours(name) or room).partition(".")[0]
+            if when != "types" and target not in {room, "sandbox"}:
+                assert height[target] < height[room], f"{module}:{line} {target}"
+    assert {name.partition(".")[0] for name in MODULES} - {
+        "",
+        "__main__",
+        "sandbox",
+    } == (height.keys())
 
 
 def test_the_table_would_be_noticed_if_it_were_broken(tmp_path):

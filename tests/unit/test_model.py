@@ -7,15 +7,17 @@ import traceback
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.loaders import Loader
 
 from sts_plugin.model import (
+    UNSIGNED_ACTIONS,
+    Call,
     Credentials,
     Life,
     Origin,
     Plan,
-    RoleHop,
+    Proof,
     Secret,
-    SessionHop,
     Setting,
     SourceHop,
 )
@@ -23,6 +25,11 @@ from sts_plugin.model import (
 CANARY = "wJalrXUtnFEMI"
 TOKEN = "FwoGZXIvYXdzE"
 START = datetime(2030, 1, 1, tzinfo=UTC)
+HERE = Origin("f")
+
+
+def call(action="AssumeRole", profile="p", *, key="k", **arguments):
+    return Call(action, profile, key, HERE, arguments)
 
 
 @pytest.fixture
@@ -119,6 +126,9 @@ def test_a_setting_does_not_show_its_value():
         Setting("k", "v", Origin("f")),
         SourceHop("static", "p", "A", "k"),
         Plan("p", SourceHop("static", "p", "A", "k")),
+        Proof("WebIdentityToken", Setting("k", "v", HERE), "file"),
+        call(RoleArn="arn", Tags=[{"Key": "a", "Value": "b"}]),
+        Plan("p", SourceHop("static", "p", "A", "k"), (call(Policy="{}"),)),
     ],
 )
 def test_values_are_frozen_and_hashable(value):
@@ -187,16 +197,83 @@ def test_a_clock_that_was_stepped_back_makes_everything_suspect(seconds):
 
 def test_a_plan_knows_its_hops_and_its_device():
     source = SourceHop("static", "p", "A", "k")
-    plain = RoleHop("p", "arn:r", "k1", Origin("f"))
-    session = SessionHop("p", "device-1", 900, "k2", Origin("f"))
-    asking = RoleHop("q", "arn:s", "k3", Origin("f"), mfa_serial="device-2")
+    plain = call(RoleArn="arn:r")
+    session = call("GetSessionToken", SerialNumber="device-1", DurationSeconds=900)
+    asking = call(RoleArn="arn:s", SerialNumber="device-2")
     assert Plan("p", source, (plain,)).device is None
     assert Plan("p", source, (session, plain)).device == "device-1"
     assert Plan("p", source, (plain, asking)).device == "device-2"
     assert Plan("p", source, (plain, asking)).hops == (source, plain, asking)
 
 
-def test_a_hop_is_locked_by_its_device_or_else_by_its_own_key():
-    assert SessionHop("p", "device", 900, "key", Origin("f")).lock == "device"
-    assert RoleHop("p", "arn", "key", Origin("f"), mfa_serial="device").lock == "device"
-    assert RoleHop("p", "arn", "key", Origin("f")).lock == "key"
+def test_a_call_is_locked_by_its_device_or_else_by_its_own_key():
+    session = call("GetSessionToken", key="key", SerialNumber="device")
+    assert session.lock == session.mfa_serial == "device"
+    assert call(key="key", RoleArn="arn", SerialNumber="device").lock == "device"
+    plain = call(key="key", RoleArn="arn")
+    assert (plain.lock, plain.mfa_serial) == ("key", None)
+    assert call("GetSessionToken", key="key").lock == "key"
+
+
+@pytest.mark.parametrize(
+    ("action", "signed"),
+    [
+        ("AssumeRole", True),
+        ("AssumeRoot", True),
+        ("GetSessionToken", True),
+        ("GetFederationToken", True),
+        ("GetDelegatedAccessToken", True),
+        ("AssumeRoleWithSAML", False),
+        ("AssumeRoleWithWebIdentity", False),
+    ],
+)
+def test_all_calls_are_signed_but_those_that_a_token_vouches_for(action, signed):
+    assert call(action).signed is signed
+
+
+def test_which_calls_are_signed_is_what_the_service_model_says():
+    model = Loader().load_service_model("sts", "service-2")
+    unsigned = {
+        name
+        for name, operation in model["operations"].items()
+        if operation.get("authtype") == "none"
+    }
+    assert unsigned == UNSIGNED_ACTIONS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subject"),
+    [
+        ({"RoleArn": "arn:r", "SerialNumber": "device"}, "arn:r"),
+        ({"SerialNumber": "device", "DurationSeconds": 900}, "device"),
+        ({"Name": "bob", "Policy": "{}"}, "bob"),
+        ({"TargetPrincipal": "1" * 12}, "1" * 12),
+        ({"PrincipalArn": "arn:p"}, "p"),
+        ({"RoleArn": ""}, "p"),
+        ({}, "p"),
+    ],
+)
+def test_a_call_is_about_its_role_device_name_or_account_or_its_profile(
+    arguments, subject
+):
+    assert call(**arguments).subject == subject
+
+
+def test_calls_that_differ_in_an_argument_are_not_equal():
+    one, other = call(RoleArn="a", Policy="{}"), call(RoleArn="a")
+    assert one == call(RoleArn="a", Policy="{}") != other
+
+
+def test_a_call_shows_neither_its_arguments_nor_the_values_of_its_keys():
+    # A policy is long, and a context assertion is a secret.
+    setting = Setting("policy", CANARY, HERE, "p")
+    it = Call("AssumeRole", "p", "k", HERE, {"Policy": CANARY}, {"Policy": setting})
+    assert CANARY not in f"{it} {it!r}"
+    assert "AssumeRole" in repr(it)
+
+
+@pytest.mark.parametrize(
+    ("profile", "owner"), [("jump", ' of profile "jump"'), ("", "")]
+)
+def test_a_setting_says_whose_it_is_unless_it_is_a_variable(profile, owner):
+    assert Setting("k", "v", HERE, profile).owner == owner

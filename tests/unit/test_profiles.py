@@ -10,7 +10,8 @@ import pytest
 from hypothesis import strategies as st
 
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.profiles import load_profiles, parse_nested
+from sts_plugin.ini import parse_nested
+from sts_plugin.profiles import load_profiles
 
 CANARY = "wJalrXUtnFEMIcanary"
 EXHAUSTIVE = hypothesis.settings(
@@ -432,3 +433,197 @@ def test_a_missing_profile_without_neighbours_is_told_with_the_files(aws):
 def test_the_sub_keys_of_a_block_are_parsed(aws):
     setting = aws("[default]\ns3 =\n  a = 1\n\n  b = x = y\n")["default"].plain("s3")
     assert parse_nested(setting) == {"a": "1", "b": "x = y"}
+
+
+# --- What a profile includes ---
+
+
+def values(profile):
+    return {key: setting.value for key, setting in profile.settings().items()}
+
+
+def including(aws, *profiles, credentials=""):
+    """Write profiles a, b, c ..., each of which includes the next one."""
+    names = "abcdef"
+    text = ""
+    for number, (name, said) in enumerate(zip(names, profiles, strict=False), start=1):
+        include = names[number] if number < len(profiles) else ""
+        text += f"[profile {name}]\n{said}\n"
+        text += f"include_profile = {include}\n" if include else ""
+    return aws(text, credentials)
+
+
+def test_what_a_profile_does_not_say_is_said_by_the_one_it_includes(aws):
+    profile = including(aws, "region = a", "region = b\nexternal_id = b")["a"]
+    assert values(profile) == {
+        "region": "a",
+        "external_id": "b",
+        "include_profile": "b",
+    }
+    assert profile.get("external_id").value == "b"
+    assert profile.plain("external_id").value == "b"
+    assert profile.get("role_arn") is None
+
+
+def test_the_nearest_of_several_wins(aws):
+    profiles = including(aws, "w = a", "w = b\nx = b", "x = c\ny = c", "y = d\nz = d")
+    found = {key: profiles["a"].get(key).value for key in "wxyz"}
+    assert found == {"w": "a", "x": "b", "y": "c", "z": "d"}
+    assert {key: profiles["c"].get(key).value for key in "xyz"} == {
+        "x": "c",
+        "y": "c",
+        "z": "d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "near", "far", "seen"),
+    [
+        ("sts_plugin_k = own", "k = near", "", "own"),
+        ("k = own", "sts_plugin_k = near", "", "own"),
+        ("k = own\nsts_plugin_k = ours", "sts_plugin_k = near", "", "ours"),
+        ("", "k = near", "sts_plugin_k = far", "near"),
+        ("", "sts_plugin_k = near", "k = far", "near"),
+        ("", "k = plain\nsts_plugin_k = near", "sts_plugin_k = far", "near"),
+        ("", "", "k = far", "far"),
+    ],
+)
+def test_the_nearest_wins_with_our_prefix_or_without(aws, own, near, far, seen):
+    assert including(aws, own, near, far)["a"].get("k").value == seen
+
+
+def test_an_inherited_value_knows_its_line_and_whose_it_is(aws):
+    setting = including(aws, "region = a", "external_id = b")["a"].get("external_id")
+    assert str(setting.origin) == f"{aws.config}:5"
+    assert (setting.profile, setting.owner) == ("b", ' of profile "b"')
+
+
+def test_keys_of_either_file_are_inherited_and_win_key_by_key(aws):
+    profiles = aws(
+        "[profile a]\n[profile b]\nx = config\ny = config\n",
+        "[a]\ninclude_profile = b\n[b]\ny = credentials\n",
+    )
+    assert values(profiles["a"]) == {
+        "include_profile": "b",
+        "x": "config",
+        "y": "credentials",
+    }
+
+
+def test_the_name_of_the_included_profile_may_have_our_prefix(aws):
+    profiles = aws("[profile a]\nsts_plugin_include_profile = b\n[profile b]\nx = b\n")
+    assert profiles["a"].get("x").value == "b"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aws_security_token",
+        "aws_account_id",
+    ],
+)
+def test_whose_keys_they_are_is_not_inherited(aws, key):
+    profile = including(aws, "region = a", f"{key} = b\nexternal_id = b")["a"]
+    assert profile.plain(key) is None
+    assert profile.get(key) is None
+    assert profile.get("external_id").value == "b"
+
+
+def test_own_static_keys_stay(aws):
+    keys = "aws_access_key_id = A\naws_secret_access_key = s"
+    profile = including(aws, keys, "aws_access_key_id = B\nregion = b")["a"]
+    assert profile.plain("aws_access_key_id").value == "A"
+    assert profile.plain("region").value == "b"
+
+
+@pytest.mark.parametrize(
+    ("own", "inherited"),
+    [
+        ("source_profile = x", "credential_source = Environment"),
+        ("credential_source = Environment", "source_profile = x"),
+        ("web_identity_token_process = x", "web_identity_token_file = /t"),
+        ("sts_plugin_source_profile = x", "saml_process = x"),
+        ("source_profile = x", "sts_plugin_credential_source = Environment"),
+        ("mfa_process = x", "totp_file = /t"),
+        ("totp_file = /t", "sts_plugin_mfa_process = x"),
+        ("trade_in_token_file = /t", "trade_in_token_process = x"),
+    ],
+)
+def test_to_say_one_of_several_ways_is_to_inherit_none_of_the_others(
+    aws, own, inherited
+):
+    # Both in one profile are a contradiction; to include the other is none.
+    key = inherited.split()[0].removeprefix("sts_plugin_")
+    assert including(aws, own, inherited)["a"].get(key) is None
+    assert including(aws, "region = a", own, inherited)["a"].get(key) is None
+    assert including(aws, "region = a", inherited)["a"].get(key)
+
+
+def test_an_empty_value_is_said_and_so_inherits_nothing(aws):
+    profile = including(aws, "session_tags =", "session_tags = a=b")["a"]
+    assert profile.get("session_tags").value == ""
+
+
+def test_a_block_is_inherited_whole(aws):
+    profile = including(aws, "region = a", "s3 =\n  x = 1\n  y = 2")["a"]
+    assert parse_nested(profile.plain("s3")) == {"x": "1", "y": "2"}
+
+
+@pytest.mark.parametrize(
+    ("config", "line", "way"),
+    [
+        ("[profile a]\ninclude_profile = a\n", 2, "a -> a"),
+        (
+            "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = a\n",
+            4,
+            "a -> b -> a",
+        ),
+        (
+            "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = c\n"
+            "[profile c]\nsts_plugin_include_profile = b\n",
+            6,
+            "a -> b -> c -> b",
+        ),
+    ],
+)
+def test_a_profile_that_includes_itself_is_told_with_the_way(aws, config, line, way):
+    profiles = aws(config)
+    for ask in (profiles.__getitem__, profiles.get):
+        with pytest.raises(ConfigurationError) as caught:
+            ask("a")
+        message = caught.value.message
+        assert message.startswith(f"{aws.config}:{line}: ")
+        assert "include_profile" in message
+        assert message.endswith(f"closes a loop: {way}")
+        assert caught.value.hint
+
+
+def test_an_included_profile_that_does_not_exist_is_told(aws):
+    profiles = including(aws, "region = a", "include_profile = nowhere")
+    for name, line in (("a", 5), ("b", 5)):
+        with pytest.raises(ConfigurationError) as caught:
+            profiles[name]
+        message = caught.value.message
+        assert message == (
+            f"{aws.config}:{line}: include_profile = nowhere of profile"
+            ' "b" does not exist'
+        )
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize("include", ["a", "nowhere", ""])
+def test_a_broken_include_harms_its_own_profile_only(aws, include):
+    profiles = aws(
+        f"[profile a]\ninclude_profile = {include}\n[profile other]\nregion = r\n"
+    )
+    assert "a" in profiles
+    assert profiles["other"].get("region").value == "r"
+    assert profiles.get("missing") is None
+
+
+def test_botocore_sees_nothing_of_what_is_included(aws, stock):
+    including(aws, "external_id = a", "region = b")
+    assert stock("a").get_config_variable("region") is None

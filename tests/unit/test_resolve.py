@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +14,9 @@ from sts_plugin.errors import (
     CallerRejected,
     CannotAsk,
     CodeRefused,
+    ConfigurationError,
+    DurationRefused,
+    HumanNeeded,
     NothingHere,
     Refused,
     Unreachable,
@@ -19,13 +24,12 @@ from sts_plugin.errors import (
 from sts_plugin.keys import digest
 from sts_plugin.mfa import with_code
 from sts_plugin.model import (
+    Call,
     Credentials,
     Life,
     Origin,
     Plan,
-    RoleHop,
     Secret,
-    SessionHop,
     SourceHop,
 )
 from sts_plugin.resolve import Resolver
@@ -34,14 +38,24 @@ from sts_plugin.store import DiskStore, Entry
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DEVICE = "arn:aws:iam::111111111111:mfa/alice"
+ROLE = "arn:aws:iam::111111111111:role/"
 SOURCE = SourceHop("static", "b", "AKIA1", "source", long_term=True)
-SESSION = SessionHop("b", DEVICE, 43_200, digest("session"), Origin("f"))
-JUMP = RoleHop("jump", "arn:jump", digest("jump"), Origin("f"))
-ADMIN = RoleHop("p", "arn:admin", digest("admin"), Origin("f"))
-DIRECT = RoleHop("p", "arn:direct", digest("direct"), Origin("f"), mfa_serial=DEVICE)
-PLAN = Plan("p", SOURCE, (SESSION, JUMP, ADMIN))
 LONG_TERM = Credentials("AKIA1", Secret("s"))
-LIVES = {SESSION: 12 * HOUR, JUMP: HOUR, ADMIN: HOUR, DIRECT: HOUR}
+
+
+def make(action, profile, **arguments):
+    return Call(action, profile, digest(action, profile), Origin("f"), arguments)
+
+
+def role(name, profile=None, **arguments):
+    return make("AssumeRole", profile or name, RoleArn=ROLE + name, **arguments)
+
+
+SESSION = make("GetSessionToken", "b", SerialNumber=DEVICE, DurationSeconds=43_200)
+JUMP = role("jump")
+ADMIN = role("admin", "p")
+DIRECT = role("direct", "p", SerialNumber=DEVICE)
+PLAN = Plan("p", SOURCE, (SESSION, JUMP, ADMIN))
 REFUSED = CodeRefused("AWS refused it", code="AccessDenied")
 REJECTED = CallerRejected("AWS rejected it", code="ExpiredToken")
 DOWN = Unreachable("no usable answer", sent=True)
@@ -55,6 +69,9 @@ class Bench:
         self.now = START
         self.log = []
         self.told = []
+        self.sent = []  # the arguments of each call
+        self.proofs = {}  # what a call brings along
+        self.refuses = ()  # keys of calls whose lock must not be waited for
         self.answers = {}  # hop -> errors to raise before it answers
         self.typed = []  # None: a new code each time
         self.questions = []
@@ -72,9 +89,11 @@ class Bench:
             return answer
         return f"{len(self.questions):06}"
 
-    def call(self, hop, caller, code):
-        code = code and code.reveal()
-        self.log.append(("call", hop.profile, caller.access_key_id, code))
+    def call(self, hop, caller, brought):
+        code = brought.get("TokenCode")
+        key_id = caller and caller.access_key_id
+        self.log.append(("call", hop.profile, key_id, code and code.reveal()))
+        self.sent.append({**hop.arguments, **brought})
         errors = self.answers.get(hop, [])
         if errors and (error := errors.pop(0)):
             raise error
@@ -86,17 +105,33 @@ class Bench:
             f"ASIA-{hop.profile}-{self.count}",
             Secret("s"),
             Secret("t"),
-            self.now + (life or LIVES[hop]),
+            self.now + (life or self.life(hop)),
         )
+
+    def life(self, hop):
+        return 12 * HOUR if hop.action == "GetSessionToken" else HOUR
 
     def source(self):
         self.log.append(("source",))
         return LONG_TERM
 
+    def before_waiting(self, hop):
+        if hop.key in self.refuses:
+            raise ConfigurationError("it leads back to itself")
+
+    def bring(self, hop):
+        found = self.proofs.get(hop.key, {})
+        if hop.key in self.proofs:
+            self.log.append(("bring", hop.profile))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
     # --- Actions ---
 
     def resolve(self, plan=PLAN, store=None):
         self.log.clear()
+        self.sent.clear()
         self.told.clear()
         self.questions.clear()
         return Resolver(
@@ -105,7 +140,9 @@ class Bench:
             sts=self,
             codes=self,
             source=self.source,
+            bring=self.bring,
             tell=self.told.append,
+            before_waiting=self.before_waiting,
             now=lambda: self.now,
         ).resolve()
 
@@ -202,13 +239,15 @@ def test_published_entries_hold_the_answer_its_life_and_a_label(bench):
     assert session.document["AccessKeyId"] == "ASIA-b-1"
     assert session.label == {
         "kind": "session",
+        "action": "GetSessionToken",
         "subject": DEVICE,
         "profile": "b",
         "caller": "AKIA1",
     }
     assert admin.label == {
         "kind": "role",
-        "subject": "arn:admin",
+        "action": "AssumeRole",
+        "subject": ROLE + "admin",
         "profile": "p",
         "caller": "ASIA-jump-2",
     }
@@ -241,8 +280,7 @@ def test_the_newest_usable_entry_is_where_the_way_begins(bench):
 
 def test_profiles_behind_one_device_ask_once(bench):
     bench.resolve()
-    other = RoleHop("q", "arn:other", digest("other"), Origin("f"))
-    LIVES[other] = HOUR
+    other = role("other", "q")
     bench.resolve(Plan("q", SOURCE, (SESSION, other)))
     assert bench.questions == []
     assert bench.calls == [("q", "ASIA-b-1", None)]
@@ -316,6 +354,277 @@ def test_an_entry_that_holds_no_credentials_is_passed_over_and_healed(bench, cha
     assert bench.calls[-1][0] == "p"
     assert bench.resolve() == credentials
     assert bench.log == []
+
+
+# --- The source ---
+
+PLAIN = Plan("p", SOURCE, (JUMP, ADMIN))
+
+
+def test_a_source_is_loaded_under_the_lock_of_the_first_call(bench):
+    # What it runs may be slow, or open a browser: once for everybody who waits.
+    bench.resolve(PLAIN)
+    assert bench.log[:4] == [
+        ("lock", JUMP.key),
+        ("source",),
+        ("call", "jump", "AKIA1", None),
+        ("publish", "jump"),
+    ]
+
+
+@pytest.mark.parametrize("session", [SESSION, DIRECT], ids=lambda it: it.action)
+def test_a_source_is_loaded_before_the_lock_of_a_device(bench, session):
+    # Its command may need the lock of the same device.
+    bench.resolve(Plan("p", SOURCE, (session,)))
+    assert bench.log[:2] == [("source",), ("lock", DEVICE)]
+
+
+def test_a_source_is_not_loaded_for_what_another_process_published(bench):
+    made = {}
+    bench.store.meanwhile = lambda: made.setdefault("jump", bench.publish(JUMP))
+    bench.resolve(PLAIN)
+    assert ("source",) not in bench.log
+    assert bench.calls == [("p", made["jump"].access_key_id, None)]
+
+
+def test_a_source_that_fails_frees_the_lock_and_publishes_nothing(bench):
+    bench.source = lambda: (_ for _ in ()).throw(NothingHere("nothing"))
+    with pytest.raises(NothingHere):
+        bench.resolve(PLAIN)
+    assert list(bench.store.entries()) == []
+    del bench.source
+    assert bench.resolve(PLAIN).access_key_id == "ASIA-p-2"
+
+
+# --- Limits ---
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [role("r", DurationSeconds=1), role("r", RoleSessionName="a b"), role("r # c")],
+    ids=["duration", "name", "role"],
+)
+def test_a_value_that_sts_would_refuse_is_told_before_anybody_is_asked(bench, bad):
+    with pytest.raises(ConfigurationError):
+        bench.resolve(Plan("p", SOURCE, (SESSION, JUMP, bad)))
+    assert (bench.log, bench.questions) == ([], [])
+
+
+def test_what_is_served_from_the_cache_is_not_judged_again(bench):
+    bad = role("r", DurationSeconds=1)
+    bench.publish(bad)
+    assert bench.resolve(Plan("p", SOURCE, (bad, ADMIN)))
+
+
+# --- Before waiting ---
+
+
+def test_what_must_not_wait_for_a_lock_is_refused_before_it_does(bench):
+    bench.refuses = {JUMP.key}
+    with pytest.raises(ConfigurationError, match="leads back"):
+        bench.resolve(PLAIN)
+    assert bench.log == []
+
+
+def test_what_is_served_from_the_cache_waits_for_nothing(bench):
+    bench.refuses = {JUMP.key, ADMIN.key}
+    bench.publish(JUMP)
+    admin = bench.publish(ADMIN)
+    assert bench.resolve(PLAIN) == admin
+
+
+# --- Calls that bring a proof along ---
+
+WEB = make("AssumeRoleWithWebIdentity", "ci", RoleArn=ROLE + "deploy")
+TOKEN = Secret("token")
+FROM_WEB = Plan("p", SourceHop("web-identity", "ci", "x", "x"), (WEB, ADMIN))
+
+
+def test_a_call_that_a_token_vouches_for_needs_no_source(bench):
+    bench.proofs = {WEB.key: {"WebIdentityToken": TOKEN}}
+    credentials = bench.resolve(FROM_WEB)
+    assert bench.log == [
+        ("lock", WEB.key),
+        ("bring", "ci"),
+        ("call", "ci", None, None),
+        ("publish", "ci"),
+        ("unlock", WEB.key),
+        ("lock", ADMIN.key),
+        ("call", "p", "ASIA-ci-1", None),
+        ("publish", "p"),
+        ("unlock", ADMIN.key),
+    ]
+    assert credentials.access_key_id == "ASIA-p-2"
+    assert bench.sent[0] == {"RoleArn": ROLE + "deploy", "WebIdentityToken": TOKEN}
+    entry = bench.store.read(WEB.key)
+    assert entry.label == {
+        "kind": "role",
+        "action": "AssumeRoleWithWebIdentity",
+        "subject": ROLE + "deploy",
+        "profile": "ci",
+        "caller": "",
+    }
+    assert "token" not in str(entry.document)
+
+
+def test_a_signed_call_may_bring_a_proof_too(bench):
+    trade = make("GetDelegatedAccessToken", "p")
+    bench.proofs = {trade.key: {"TradeInToken": TOKEN}}
+    bench.resolve(Plan("p", SOURCE, (trade,)))
+    assert bench.log[:4] == [
+        ("lock", trade.key),
+        ("source",),
+        ("bring", "p"),
+        ("call", "p", "AKIA1", None),
+    ]
+
+
+def test_a_call_with_a_code_keeps_what_else_it_brings(bench):
+    bench.proofs = {DIRECT.key: {"SourceIdentity": "alice"}}
+    bench.resolve(Plan("p", SOURCE, (DIRECT,)))
+    (sent,) = bench.sent
+    assert sent.keys() >= {"SourceIdentity", "TokenCode", "RoleArn", "SerialNumber"}
+
+
+def test_a_proof_is_brought_anew_for_each_call_and_not_for_what_is_cached(bench):
+    bench.proofs = {WEB.key: {"WebIdentityToken": TOKEN}}
+    bench.resolve(FROM_WEB)
+    bench.resolve(FROM_WEB)
+    assert bench.log == []
+    bench.now += timedelta(minutes=50)
+    bench.resolve(FROM_WEB)
+    assert [entry for entry in bench.log if entry[0] == "bring"] == []
+    bench.now += timedelta(minutes=50)
+    bench.resolve(FROM_WEB)
+    assert ("bring", "ci") in bench.log
+
+
+def test_a_proof_is_not_brought_for_what_another_process_published(bench):
+    bench.proofs = {WEB.key: HumanNeeded("sign in again")}
+    bench.store.meanwhile = lambda: bench.publish(WEB)
+    bench.resolve(FROM_WEB)
+    assert ("bring", "ci") not in bench.log
+
+
+def test_a_proof_that_expired_serves_the_old_set_while_it_is_usable(bench):
+    bench.proofs = {WEB.key: {"WebIdentityToken": TOKEN}}
+    plan = Plan("ci", FROM_WEB.source, (WEB,))
+    old = bench.resolve(plan)
+    bench.proofs = {WEB.key: HumanNeeded("sign in again")}
+    bench.now = old.expiration - timedelta(minutes=5)
+    assert bench.resolve(plan) == old
+    assert "sign in again" in bench.told[0]
+    bench.now = old.expiration
+    with pytest.raises(HumanNeeded):
+        bench.resolve(plan)
+    assert bench.calls == []
+
+
+def test_a_rejected_web_identity_is_got_anew_with_its_proof(bench):
+    bench.proofs = {WEB.key: {"WebIdentityToken": TOKEN}}
+    stale = bench.publish(WEB)
+    bench.answers[ADMIN] = [REJECTED]
+    bench.resolve(FROM_WEB)
+    assert bench.calls == [
+        ("p", stale.access_key_id, None),
+        ("ci", None, None),
+        ("p", "ASIA-ci-2", None),
+    ]
+    assert ("bring", "ci") in bench.log
+
+
+# --- Roles that do not last as long as was asked for ---
+
+TOO_LONG = DurationRefused("AWS refused it", code="ValidationError")
+
+
+def lasting(seconds, *, lower=True, **arguments):
+    long = role("long", DurationSeconds=seconds, **arguments)
+    return replace(long, lower_duration=lower)
+
+
+def durations(bench):
+    return [arguments.get("DurationSeconds") for arguments in bench.sent]
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusals", "tried"),
+    [
+        (43_200, 0, [43_200]),
+        (43_200, 1, [43_200, 28_800]),
+        (43_200, 5, [43_200, 28_800, 21_600, 14_400, 7200, 3600]),
+        (36_000, 2, [36_000, 28_800, 21_600]),
+        (28_800, 1, [28_800, 21_600]),
+        (3601, 1, [3601, 3600]),
+    ],
+)
+def test_shorter_sessions_are_tried_where_the_profile_allows_it(
+    bench, asked, refusals, tried
+):
+    call = lasting(asked)
+    bench.answers[call] = [TOO_LONG] * refusals
+    assert bench.resolve(Plan("p", SOURCE, (call,)))
+    assert durations(bench) == tried
+    assert len(bench.told) == refusals
+    for line, (more, less) in zip(bench.told, pairwise(tried), strict=False):
+        assert f"{more} seconds" in line
+        assert f"asking for {less}" in line
+    assert [entry[0] for entry in bench.log].count("source") == 1
+
+
+@pytest.mark.parametrize("asked", [3600, 1800])
+def test_the_shortest_maximum_of_a_role_is_the_end_of_it(bench, asked):
+    call = lasting(asked)
+    bench.answers[call] = [TOO_LONG] * 9
+    with pytest.raises(DurationRefused):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert durations(bench) == [asked]
+
+
+def test_a_role_that_refuses_every_length_is_an_error(bench):
+    call = lasting(43_200)
+    bench.answers[call] = [TOO_LONG] * 9
+    with pytest.raises(DurationRefused):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert len(bench.sent) == 6
+    assert list(bench.store.entries()) == []
+
+
+def test_no_shorter_session_is_tried_where_nobody_allowed_it(bench):
+    call = lasting(43_200, lower=False)
+    bench.answers[call] = [TOO_LONG] * 9
+    with pytest.raises(DurationRefused):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert durations(bench) == [43_200]
+
+
+def test_no_shorter_session_is_tried_with_a_code(bench):
+    # Each attempt would cost another code.
+    call = lasting(43_200, SerialNumber=DEVICE)
+    bench.answers[call] = [TOO_LONG] * 9
+    with pytest.raises(DurationRefused):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert durations(bench) == [43_200]
+    assert len(bench.questions) == 1
+
+
+def test_another_refusal_is_not_answered_with_a_shorter_session(bench):
+    call = lasting(43_200)
+    bench.answers[call] = [TOO_LONG, Refused("no", code="AccessDenied")]
+    with pytest.raises(Refused, match="no"):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert durations(bench) == [43_200, 28_800]
+
+
+def test_the_length_that_a_proof_asks_for_is_lowered_too(bench):
+    web = replace(WEB, lower_duration=True)
+    token = {"WebIdentityToken": TOKEN, "DurationSeconds": 14_400}
+    bench.proofs = {WEB.key: token}
+    bench.answers[web] = [TOO_LONG]
+    bench.resolve(Plan("ci", FROM_WEB.source, (web,)))
+    assert durations(bench) == [14_400, 7200]
+    assert [arguments["WebIdentityToken"] for arguments in bench.sent] == [TOKEN] * 2
+    assert [entry[0] for entry in bench.log].count("bring") == 1
 
 
 # --- Renewal that fails ---
@@ -405,11 +714,11 @@ def test_what_another_process_renewed_before_we_were_rejected_is_kept(bench):
     # what somebody just typed a code for.
     renewed, call = [], bench.call
 
-    def rejected_once(hop, caller, code):
+    def rejected_once(hop, caller, brought):
         if not renewed:
             renewed.append(bench.publish(SESSION))
             raise REJECTED
-        return call(hop, caller, code)
+        return call(hop, caller, brought)
 
     bench.publish(SESSION)
     bench.call = rejected_once
@@ -495,14 +804,13 @@ def test_an_automatic_source_waits_for_its_next_code_after_a_refusal(bench, naps
 
 
 def test_each_role_of_a_direct_plan_has_its_own_code(bench):
-    second = RoleHop("q", "arn:second", digest("q"), Origin("f"), mfa_serial="other")
-    LIVES[second] = HOUR
+    second = role("second", "q", SerialNumber="other-device")
     bench.resolve(Plan("q", SOURCE, (DIRECT, second)))
     assert bench.calls == [
         ("p", "AKIA1", "000001"),
         ("q", "ASIA-p-1", "000002"),
     ]
-    assert [question.device for question in bench.questions] == [DEVICE, "other"]
+    assert [question.device for question in bench.questions] == [DEVICE, "other-device"]
 
 
 # --- Trouble with the cache ---

@@ -10,8 +10,9 @@ import pytest
 
 from sts_plugin.chain import follow
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
-from sts_plugin.model import Credentials, Secret
-from sts_plugin.sources import GUARD_VARIABLE, load_source
+from sts_plugin.guard import GUARD_VARIABLE
+from sts_plugin.model import Credentials, Endpoint, Secret
+from sts_plugin.sources import load_source
 
 KEYS = "aws_access_key_id = AKIA1\naws_secret_access_key = canary-secret\n"
 ENV = {"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
@@ -304,11 +305,6 @@ def test_a_process_that_asks_for_another_profile_is_no_loop(load, script, tmp_pa
         ),
         ("sso_account_id = 1\n", "sso"),
         ("sso_account_id = 1\nsso_role_name = r\nsso_session = missing\n", "sso"),
-        (
-            "web_identity_token_file = /nowhere/token\nregion = us-east-1\n"
-            "role_arn = arn:aws:iam::111111111111:role/w\n",
-            "web-identity",
-        ),
         ("login_session = arn:aws:iam::111111111111:user/x\n", "login"),
     ],
 )
@@ -319,6 +315,65 @@ def test_what_botocore_cannot_resolve_is_one_line_of_ours(load, text, kind):
     assert f'the {kind} credentials of profile "p"' in line
     assert "\n" not in line
     assert caught.value.hint
+
+
+# --- What a profile includes, of which botocore knows nothing ---
+
+
+def test_the_process_of_an_included_profile_is_run(load, script):
+    program = script(whole())
+    config = (
+        "[profile p]\ninclude_profile = common\n"
+        f"[profile common]\ncredential_process = {program}\n"
+    )
+    assert load(config).access_key_id == "ASIAPROCESS"
+
+
+def test_the_process_of_a_profile_wins_over_that_of_an_included_one(load, script):
+    program = script(whole())
+    config = (
+        f"[profile p]\ninclude_profile = common\ncredential_process = {program}\n"
+        "[profile common]\ncredential_process = false\n"
+    )
+    assert load(config).access_key_id == "ASIAPROCESS"
+
+
+def test_the_sso_settings_of_an_included_profile_reach_botocore(load):
+    config = (
+        "[profile p]\ninclude_profile = common\nsso_role_name = r\n"
+        "[profile common]\nsso_account_id = 1\nsso_region = us-east-1\n"
+        "sso_start_url = http://127.0.0.1:9\n"
+    )
+    # With all four it looks for the token of that address.
+    with pytest.raises(ConfigurationError, match=r"http://127.0.0.1:9"):
+        load(config)
+
+
+def test_what_the_region_and_the_network_of_a_plan_say_counts_for_a_source(
+    aws, stock, mocker
+):
+    stock()
+    config = (
+        "[profile p]\nsso_account_id = 1\nsso_role_name = r\nsso_region = us-east-1\n"
+        "sso_start_url = http://127.0.0.1:9\n[profile q]\nca_bundle = /q.pem\n"
+    )
+    profiles = aws(config)
+    hop = follow(profiles, "p", {}, explicit=True).source
+    asked = []
+
+    def host(profile):
+        asked.append(profile)
+        return mocker.Mock()
+
+    with pytest.raises(ConfigurationError):
+        load_source(
+            hop,
+            profiles,
+            {},
+            endpoint=Endpoint("eu-west-1", profile="q"),
+            session=host,
+        )
+    assert asked == ["q"]
 
 
 def test_a_machine_without_anything_has_nothing_here(aws, stock):

@@ -1,37 +1,50 @@
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import botocore.exceptions
 import pytest
 
+from sts_plugin import sts as sts_module
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
     ConfigurationError,
+    DurationRefused,
     Refused,
     StsPluginError,
     Unreachable,
 )
-from sts_plugin.model import (
-    Credentials,
-    Endpoint,
-    Origin,
-    RoleHop,
-    Secret,
-    SessionHop,
-)
+from sts_plugin.model import Call, Credentials, Endpoint, Origin, Secret
 from sts_plugin.sandbox import Fault, Sandbox
+from sts_plugin.sandbox.organisation import SAML_PROVIDER_ARN
 from sts_plugin.sts import Sts, call_of
 
 SERIAL = "arn:aws:iam::111111111111:mfa/alice"
 HERE = Origin("config", 1)
-SESSION = SessionHop("alice", SERIAL, 3600, "key", HERE)
-BATCH = RoleHop("batch", "arn:aws:iam::222222222222:role/Batch", "key", HERE)
-AUDIT = RoleHop("audit", "arn:aws:iam::222222222222:role/Audit", "key", HERE)
+SHARED = "arn:aws:iam::222222222222"
+
+
+def make(action, profile, **arguments):
+    return Call(action, profile, "key", HERE, arguments)
+
+
+SESSION = make("GetSessionToken", "alice", SerialNumber=SERIAL, DurationSeconds=3600)
+BATCH = make("AssumeRole", "batch", RoleArn=f"{SHARED}:role/Batch")
+AUDIT = make("AssumeRole", "audit", RoleArn=f"{SHARED}:role/Audit")
+DEPLOY = make("AssumeRoleWithWebIdentity", "ci", RoleArn=f"{SHARED}:role/Deploy")
+FEDERATED = make(
+    "AssumeRoleWithSAML",
+    "sso",
+    RoleArn=f"{SHARED}:role/Federated",
+    PrincipalArn=SAML_PROVIDER_ARN,
+)
+CODE = {"TokenCode": Secret("123456")}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +75,7 @@ def alice(sandbox):
 
 
 def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox, alice):
-    found = sts.call(SESSION, alice, Secret(sandbox.code()))
+    found = sts.call(SESSION, alice, {"TokenCode": Secret(sandbox.code())})
     assert found.session_token.reveal()
     left = found.expiration - datetime.now(UTC)
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
@@ -76,13 +89,13 @@ def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox,
 
     # The code is spent now: the device is shared, so this is the same test.
     with pytest.raises(CodeRefused) as caught:
-        sts.call(SESSION, alice, Secret(sandbox.code()))
+        sts.call(SESSION, alice, {"TokenCode": Secret(sandbox.code())})
     assert caught.value.code == "AccessDenied"
     assert sandbox.journal.count("GetSessionToken") == 2
 
 
 def test_a_role_comes_with_the_account_of_the_role(sts, sandbox, alice):
-    found = sts.call(BATCH, alice, None)
+    found = sts.call(BATCH, alice, {})
     assert found.account_id == "222222222222"
     (call,) = sandbox.journal.calls()
     assert call.duration_seconds is None
@@ -90,33 +103,32 @@ def test_a_role_comes_with_the_account_of_the_role(sts, sandbox, alice):
 
 
 def test_everything_a_role_profile_says_is_sent(sts, sandbox, alice):
-    partner = RoleHop(
+    partner = make(
+        "AssumeRole",
         "partner",
-        "arn:aws:iam::222222222222:role/Batch",
-        "key",
-        HERE,
-        role_session_name="me@example.com",
-        external_id="partner-7341",
-        duration_seconds=7200,
+        RoleArn=f"{SHARED}:role/Batch",
+        RoleSessionName="me@example.com",
+        ExternalId="partner-7341",
+        DurationSeconds=7200,
     )
-    sts.call(partner, alice, None)
+    sts.call(partner, alice, {})
     (call,) = sandbox.journal.calls()
     assert (call.session_name, call.duration_seconds) == ("me@example.com", 7200)
 
 
 def test_a_role_that_does_not_trust_us_is_refused_with_what_usually_helps(sts, alice):
     with pytest.raises(Refused, match=r"AssumeRole of .*role/Audit") as caught:
-        sts.call(AUDIT, alice, None)
+        sts.call(AUDIT, alice, {})
     assert caught.value.code == "AccessDenied"
     assert "trust policy" in caught.value.hint
 
 
 def test_a_device_that_is_not_the_users_is_no_wrong_code(sts, sandbox, alice):
-    other = SessionHop(
-        "alice", "arn:aws:iam::111111111111:mfa/other", 3600, "key", HERE
+    other = make(
+        "GetSessionToken", "alice", SerialNumber="arn:aws:iam::111111111111:mfa/other"
     )
     with pytest.raises(Refused, match="MultiFactorAuthentication") as caught:
-        sts.call(other, alice, Secret("123456"))
+        sts.call(other, alice, CODE)
     assert not isinstance(caught.value, CodeRefused)
     assert "mfa_serial" in caught.value.hint
 
@@ -133,17 +145,17 @@ def test_keys_that_aws_does_not_know_are_told_from_other_refusals(
         Secret(token) if token else None,
     )
     with pytest.raises(CallerRejected) as caught:
-        sts.call(BATCH, caller, None)
+        sts.call(BATCH, caller, {})
     assert caller.access_key_id in caught.value.hint
 
 
 def test_a_wrong_secret_and_a_wrong_clock_have_one_hint(sts, sandbox, alice):
     with pytest.raises(Refused, match="SignatureDoesNotMatch") as caught:
-        sts.call(BATCH, Credentials(alice.access_key_id, Secret("wrong")), None)
+        sts.call(BATCH, Credentials(alice.access_key_id, Secret("wrong")), {})
     assert "clock" in caught.value.hint
     sandbox.clock_offset_seconds = 1200
     with pytest.raises(Refused, match="Signature expired"):
-        sts.call(BATCH, alice, None)
+        sts.call(BATCH, alice, {})
 
 
 @pytest.mark.parametrize(
@@ -161,11 +173,11 @@ def test_a_call_with_a_code_is_sent_once_and_one_without_three_times(
 ):
     sandbox.add_fault(fault)
     with pytest.raises(Unreachable) as caught:
-        sts.call(SESSION, alice, Secret("123456"))
+        sts.call(SESSION, alice, CODE)
     assert caught.value.sent
     assert sandbox.journal.count() == 1
     with pytest.raises(Unreachable):
-        sts.call(BATCH, alice, None)
+        sts.call(BATCH, alice, {})
     assert sandbox.journal.count() == 1 + 3
 
 
@@ -173,7 +185,7 @@ def test_a_silent_sts_does_not_hold_us_up(sts, sandbox, alice, monkeypatch):
     monkeypatch.setattr("sts_plugin.settings.READ_TIMEOUT_SECONDS", 0.2)
     sandbox.add_fault(Fault("silence", times=None))
     with pytest.raises(Unreachable, match="timeout") as caught:
-        sts.call(SESSION, alice, Secret("123456"))
+        sts.call(SESSION, alice, CODE)
     assert caught.value.sent
 
 
@@ -193,7 +205,7 @@ def test_an_sts_that_sends_a_byte_now_and_then_does_not_hold_us_up(alice, monkey
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(Unreachable, match="none in 0 seconds") as caught:
-            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, Secret("123456"))
+            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, CODE)
         assert caught.value.sent
         over.set()
         thread.join()
@@ -213,7 +225,7 @@ def test_a_port_where_nobody_listens_has_seen_no_code(alice):
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(Unreachable) as caught:
-            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, Secret("123456"))
+            Sts(Endpoint("us-east-1", url)).call(SESSION, alice, CODE)
     assert not caught.value.sent
 
 
@@ -233,16 +245,16 @@ def test_a_port_where_nobody_listens_has_seen_no_code(alice):
 def test_an_answer_that_is_none_of_stss_is_one_error(sts, sandbox, alice, kind):
     sandbox.add_fault(Fault(kind, times=None))
     with pytest.raises(Unreachable):
-        sts.call(BATCH, alice, None)
+        sts.call(BATCH, alice, {})
 
 
 def test_an_endpoint_that_is_no_url_is_a_mistake_in_the_configuration(alice):
     with pytest.raises(ConfigurationError, match="endpoint"):
-        Sts(Endpoint("us-east-1", "no url at all")).call(BATCH, alice, None)
+        Sts(Endpoint("us-east-1", "no url at all")).call(BATCH, alice, {})
 
 
 def test_a_url_without_a_region_is_signed_for_us_east_1(sandbox, alice):
-    Sts(Endpoint(None, sandbox.endpoint_url)).call(BATCH, alice, None)
+    Sts(Endpoint(None, sandbox.endpoint_url)).call(BATCH, alice, {})
     assert sandbox.journal.calls()[0].region == "us-east-1"
 
 
@@ -253,24 +265,279 @@ def test_the_caller_is_who_aws_says_it_is(sts, alice):
     assert identity.user_id
 
 
-@pytest.mark.parametrize("kind", ["truncated", "html", "past_expiration"])
-def test_no_traceback_reaches_what_was_sent_or_answered(sts, sandbox, alice, kind):
-    sandbox.add_fault(Fault(kind, times=None))
+def brought_for(sandbox, call):
+    """What the call brings along, and the secret in it."""
+    secrets = {
+        "GetSessionToken": ("TokenCode", sandbox.code),
+        "AssumeRoleWithWebIdentity": ("WebIdentityToken", sandbox.web_identity_token),
+        "AssumeRoleWithSAML": (
+            "SAMLAssertion",
+            lambda: sandbox.saml_assertion(FEDERATED.arguments["RoleArn"]),
+        ),
+    }
+    if call.action not in secrets:
+        return {}, "wJalrXUtnFEMI"
+    name, secret = secrets[call.action]
+    return {name: Secret(text := secret())}, text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("truncated", times=None),
+        Fault("html", times=None),
+        Fault("past_expiration", times=None),
+        Fault("status", status=400, times=None),
+    ],
+    ids=lambda fault: fault.kind,
+)
+@pytest.mark.parametrize("name", ["SESSION", "BATCH", "DEPLOY", "FEDERATED"])
+def test_no_traceback_reaches_what_was_sent_or_answered(
+    sts, sandbox, alice, fault, name
+):
+    call = globals()[name]
+    brought, secret = brought_for(sandbox, call)
+    sandbox.add_fault(fault)
     with pytest.raises(StsPluginError) as caught:
-        sts.call(SESSION if kind == "html" else BATCH, alice, None)
+        sts.call(call, alice if call.signed else None, brought)
     error = caught.value
     assert error.__context__ is None
+    assert secret not in error.line
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     text = "".join(shown.format())
     assert alice.secret_access_key.reveal() not in text
     assert "SecretAccessKey" not in text
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = [frame for frame in frames if frame.f_code.co_filename.endswith("sts.py")]
+    ours = [
+        frame for frame in frames if frame.f_code.co_filename == sts_module.__file__
+    ]
+    assert ours
     for frame in ours:
         for value in frame.f_locals.values():
-            assert not isinstance(value, (dict, botocore.exceptions.BotoCoreError))
+            assert secret not in repr(value)
+            assert value is brought or not isinstance(
+                value, (dict, botocore.exceptions.BotoCoreError)
+            )
 
 
 def test_calls_are_named_as_aws_names_them():
     assert call_of(SESSION) == f"GetSessionToken with MFA device {SERIAL}"
     assert call_of(BATCH) == "AssumeRole of arn:aws:iam::222222222222:role/Batch"
+    federation = make("GetFederationToken", "fed", Name="carol")
+    assert call_of(federation) == "GetFederationToken for carol"
+    root = make("AssumeRoot", "root", TargetPrincipal="222222222222")
+    assert call_of(root) == "AssumeRoot of 222222222222"
+    assert call_of(DEPLOY) == f"AssumeRoleWithWebIdentity of {SHARED}:role/Deploy"
+
+
+# --- Calls that a token or an assertion vouches for ---
+
+
+def test_a_web_identity_call_is_signed_by_nobody_and_named_by_the_time(sts, sandbox):
+    token = {"WebIdentityToken": Secret(sandbox.web_identity_token())}
+    found = sts.call(DEPLOY, None, token)
+    assert found.account_id == "222222222222"
+    (call,) = sandbox.journal.calls()
+    assert (call.action, call.outcome) == ("AssumeRoleWithWebIdentity", "ok")
+    assert call.access_key_id is None
+    assert call.session_name.startswith("sts-plugin-")
+
+
+def test_an_unsigned_call_does_not_use_what_the_machine_has(
+    sts, sandbox, alice, monkeypatch
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", alice.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", alice.secret_access_key.reveal())
+    token = {"WebIdentityToken": Secret(sandbox.web_identity_token())}
+    sts.call(DEPLOY, None, token)
+    assert sandbox.journal.calls()[0].access_key_id is None
+
+
+def test_a_saml_call_goes_to_the_role_that_the_assertion_names(sts, sandbox):
+    role_arn = f"{SHARED}:role/FederatedAudit"
+    brought = {
+        "SAMLAssertion": Secret(sandbox.saml_assertion(role_arn)),
+        "RoleArn": role_arn,
+        "PrincipalArn": SAML_PROVIDER_ARN,
+        "DurationSeconds": 1800,
+    }
+    found = sts.call(make("AssumeRoleWithSAML", "sso"), None, brought)
+    assert found.account_id == "222222222222"
+    (call,) = sandbox.journal.calls()
+    assert (call.role_arn, call.access_key_id) == (role_arn, None)
+    assert call.duration_seconds == 1800
+    assert "RoleSessionName" not in call.arguments
+
+
+def test_an_error_of_a_saml_call_names_the_role_that_the_assertion_names(sts, sandbox):
+    role_arn = f"{SHARED}:role/Batch"
+    brought = {
+        "SAMLAssertion": Secret(sandbox.saml_assertion(role_arn)),
+        "RoleArn": role_arn,
+        "PrincipalArn": SAML_PROVIDER_ARN,
+    }
+    with pytest.raises(Refused, match=f"of {role_arn}.*profile .sso.") as caught:
+        sts.call(make("AssumeRoleWithSAML", "sso"), None, brought)
+    assert "trust policy" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["DEPLOY", "FEDERATED"])
+def test_a_proof_that_expired_is_no_fault_of_a_caller(sts, sandbox, name):
+    # CallerRejected would throw away what others may still use.
+    sandbox.clock_offset_seconds = 3600
+    call = globals()[name]
+    brought, _ = brought_for(sandbox, call)
+    with pytest.raises(Refused, match="Expired") as caught:
+        sts.call(call, None, brought)
+    assert type(caught.value) is Refused
+    assert "a new token or assertion" in caught.value.hint
+
+
+def test_a_token_for_somebody_else_is_refused_with_what_usually_helps(sts, sandbox):
+    token = sandbox.web_identity_token(audience="other")
+    with pytest.raises(Refused, match="InvalidIdentityToken") as caught:
+        sts.call(DEPLOY, None, {"WebIdentityToken": Secret(token)})
+    assert "audience" in caught.value.hint
+    assert token not in caught.value.line
+
+
+# --- The other calls that issue credentials ---
+
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
+    }
+)
+READ_ONLY = [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]
+UNLOCK = {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"}
+
+
+def test_a_federated_user_comes_with_the_account_of_the_user(sts, sandbox, alice):
+    carol = make(
+        "GetFederationToken",
+        "fed",
+        Name="carol",
+        PolicyArns=READ_ONLY,
+        Policy=POLICY,
+        Tags=[{"Key": "team", "Value": "a b"}],
+        DurationSeconds=900,
+    )
+    found = sts.call(carol, alice, {})
+    assert found.account_id == "111111111111"
+    (call,) = sandbox.journal.calls()
+    assert (call.action, call.arguments) == ("GetFederationToken", carol.arguments)
+
+
+@pytest.mark.parametrize(
+    "target", ["222222222222", "arn:aws:iam::222222222222:root"], ids=["id", "arn"]
+)
+def test_a_root_session_comes_with_the_account_of_the_root(sts, sandbox, alice, target):
+    root = make("AssumeRoot", "root", TargetPrincipal=target, TaskPolicyArn=UNLOCK)
+    found = sts.call(root, alice, {})
+    assert found.account_id == "222222222222"
+    assert sandbox.journal.calls()[0].arguments == root.arguments
+
+
+def test_a_delegated_session_comes_with_the_account_of_its_principal(
+    sts, sandbox, alice
+):
+    token = sandbox.trade_in_token("Batch")
+    trade = make("GetDelegatedAccessToken", "vendor")
+    found = sts.call(trade, alice, {"TradeInToken": Secret(token)})
+    assert found.account_id == "222222222222"
+    (call,) = sandbox.journal.calls()
+    assert (call.action, call.arguments) == ("GetDelegatedAccessToken", {})
+    assert call.access_key_id == alice.access_key_id
+
+
+def test_tags_policies_and_a_source_identity_are_sent_as_they_are(sts, sandbox, alice):
+    tagged = make(
+        "AssumeRole",
+        "tagged",
+        RoleArn=f"{SHARED}:role/Tagged",
+        RoleSessionName="me",
+        Policy=POLICY,
+        PolicyArns=READ_ONLY,
+        Tags=[{"Key": "team", "Value": "a"}, {"Key": "empty", "Value": ""}],
+        TransitiveTagKeys=["team"],
+        SourceIdentity="alice",
+    )
+    sts.call(tagged, alice, {})
+    (call,) = sandbox.journal.calls()
+    assert call.arguments == tagged.arguments
+
+
+def test_a_role_that_allows_no_session_of_that_length_is_its_own_error(sts, sandbox):
+    long = replace(DEPLOY, arguments={**DEPLOY.arguments, "DurationSeconds": 7200})
+    token = {"WebIdentityToken": Secret(sandbox.web_identity_token())}
+    with pytest.raises(DurationRefused, match="MaxSessionDuration") as caught:
+        sts.call(long, None, token)
+    assert "duration_fallback" in caught.value.hint
+    assert sts.call(long, None, {**token, "DurationSeconds": 3600}).account_id
+
+
+def test_what_a_program_calls_is_not_named_twice(sts, alice):
+    direct = replace(AUDIT, profile="AssumeRole()")
+    with pytest.raises(Refused) as caught:
+        sts.call(direct, alice, {})
+    assert "profile" not in caught.value.message
+    with pytest.raises(Refused, match=r'\(profile "audit"\)'):
+        sts.call(AUDIT, alice, {})
+
+
+# --- Calls that tell something ---
+
+
+def test_the_account_of_an_access_key_is_told(sts, sandbox, alice):
+    bob = sandbox.organisation.user("bob")
+    assert sts.access_key_account(bob.access_key_id, alice) == "111111111111"
+
+
+def test_an_encoded_message_is_decoded(sts, sandbox, alice):
+    message = sandbox.encoded_message("ec2:RunInstances")
+    assert json.loads(sts.decoded_message(message, alice))["allowed"] is False
+    with pytest.raises(Refused, match="InvalidAuthorizationMessage") as caught:
+        sts.decoded_message("nonsense", alice)
+    assert "whole" in caught.value.hint
+
+
+def test_a_token_about_us_is_signed_for_others(sts, sandbox, alice):
+    arguments = {"Audience": ["vendor"], "SigningAlgorithm": "ES384"}
+    found = sts.web_identity_token(arguments, alice)
+    assert found.token.reveal().count(".") == 2
+    assert found.token.reveal() not in repr(found)
+    left = found.expiration - datetime.now(UTC)
+    assert timedelta(minutes=4) < left <= timedelta(minutes=5)
+    assert found.expiration.tzinfo is UTC
+    (call,) = sandbox.journal.calls()
+    assert call.arguments == arguments
+
+
+def test_federation_that_is_switched_off_is_refused_with_what_usually_helps(
+    sts, sandbox, alice
+):
+    sandbox.outbound_federation = False
+    try:
+        with pytest.raises(Refused, match="OutboundWebIdentity") as caught:
+            sts.web_identity_token(
+                {"Audience": ["vendor"], "SigningAlgorithm": "ES384"}, alice
+            )
+    finally:
+        sandbox.outbound_federation = True
+    assert "switch on" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["truncated", "html", "empty", "status"])
+def test_an_unusable_answer_to_a_question_is_one_error_too(sts, sandbox, alice, kind):
+    sandbox.add_fault(Fault(kind, times=None))
+    for ask in (
+        lambda: sts.caller_identity(alice),
+        lambda: sts.access_key_account(alice.access_key_id, alice),
+        lambda: sts.decoded_message("message", alice),
+        lambda: sts.web_identity_token(
+            {"Audience": ["vendor"], "SigningAlgorithm": "ES384"}, alice
+        ),
+    ):
+        with pytest.raises(Unreachable):
+            ask()

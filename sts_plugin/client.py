@@ -1,0 +1,384 @@
+"""Every call of STS for Python programs, with the engine's chains, prompt and cache.
+
+    Client("alice").assume_role("arn:aws:iam::222222222222:role/Audit")
+
+A call is made of arguments exactly as a profile is made of keys, and takes the same way
+through the engine. What is wrong is raised as one of ``sts_plugin.errors``, before
+anything is sent where that can be.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.actions import GIVEN, proof_of
+from sts_plugin.chain import Link
+from sts_plugin.engine import Engine, chosen_profile
+from sts_plugin.errors import ConfigurationError, Unreachable
+from sts_plugin.forms import written
+from sts_plugin.keys import digest
+from sts_plugin.limits import problems
+from sts_plugin.model import Origin, Secret, Setting
+from sts_plugin.profiles import Profile
+from sts_plugin.rules import check_regional
+from sts_plugin.tokens import whose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.sts import Identity, IdentityToken
+
+__all__ = ["Client"]
+
+PROVEN = {
+    "AssumeRoleWithSAML": "assertion, assertion_file or assertion_process",
+    "AssumeRoleWithWebIdentity": "token, token_file or token_process",
+    "GetDelegatedAccessToken": "token, token_file or token_process",
+}
+"""Calls that bring a proof along, and the arguments that it can be given by."""
+
+Duration = int | timedelta
+Policy = Mapping[str, Any] | Path | str
+
+logger = logging.getLogger("sts_plugin")
+
+
+class Client:
+    """STS, as one profile sees it.
+
+    ``profile`` is the one whose credentials sign the calls and whose region counts;
+    without it, the environment speaks as for any SDK (``AWS_PROFILE``, access keys).
+    ``tell`` takes a line for whoever is watching.
+    Credentials are cached for every process of this user and renewed when a method is
+    called again. A method that needs an MFA code asks for it as everywhere.
+
+    Arguments that several methods take:
+
+    ``duration``
+        seconds, or a timedelta.
+    ``policy``
+        an IAM policy: a mapping, JSON text, or the path of a file.
+    ``policy_arns``
+        up to ten ARNs of managed policies.
+    ``tags``
+        session tags, by key.
+    ``token`` / ``assertion``, ``..._file``, ``..._process``
+        the text itself, or a file that holds it, or a command that prints it: one of
+        the three.
+    """
+
+    def __init__(
+        self,
+        profile: str | None = None,
+        *,
+        region: str | None = None,
+        tell: Callable[[str], None] = logger.warning,
+    ) -> None:
+        self._profile, self._explicit = chosen_profile(profile, os.environ)
+        self._region = region
+        self._engine = Engine(os.environ, tell=tell)
+
+    # --- Calls that issue credentials ---
+
+    def credentials(self) -> Credentials:
+        """Return what the profile itself gives."""
+        return self._engine.credentials(self._plan())
+
+    def assume_role(  # noqa: PLR0913 - STS has that many
+        self,
+        role_arn: str,
+        *,
+        role_session_name: str | None = None,
+        duration: Duration | None = None,
+        external_id: str | None = None,
+        mfa_serial: str | None = None,
+        policy: Policy | None = None,
+        policy_arns: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        transitive_tag_keys: Sequence[str] | None = None,
+        source_identity: str | None = None,
+        provided_contexts: Mapping[str, str] | None = None,
+    ) -> Credentials:
+        """Return the credentials of a role (AssumeRole).
+
+        ``duration`` is 900 seconds to the role's maximum, an hour at most where the
+        profile's own credentials are temporary. ``mfa_serial`` gets an MFA session
+        first, which is shared with every profile behind that device.
+        ``provided_contexts`` are assertions by the ARN of their provider.
+        """
+        return self._issued(
+            "AssumeRole",
+            {
+                "role_arn": ("role_arn", role_arn),
+                "role_session_name": ("role_session_name", role_session_name),
+                "duration_seconds": ("duration", duration),
+                "external_id": ("external_id", external_id),
+                "mfa_serial": ("mfa_serial", mfa_serial),
+                "policy": ("policy", policy),
+                "policy_arns": ("policy_arns", policy_arns),
+                "session_tags": ("tags", tags),
+                "transitive_session_tags": ("transitive_tag_keys", transitive_tag_keys),
+                "source_identity": ("source_identity", source_identity),
+                "provided_contexts": ("provided_contexts", provided_contexts),
+            },
+        )
+
+    def assume_role_with_web_identity(  # noqa: PLR0913 - STS has that many
+        self,
+        role_arn: str,
+        *,
+        token: str | None = None,
+        token_file: str | Path | None = None,
+        token_process: str | None = None,
+        role_session_name: str | None = None,
+        provider_id: str | None = None,
+        duration: Duration | None = None,
+        policy: Policy | None = None,
+        policy_arns: Sequence[str] | None = None,
+    ) -> Credentials:
+        """Return the credentials of a role for a token (AssumeRoleWithWebIdentity).
+
+        Nothing signs the call: the profile says no more than which STS is asked.
+        """
+        return self._issued(
+            "AssumeRoleWithWebIdentity",
+            {
+                "role_arn": ("role_arn", role_arn),
+                f"web_identity_token{GIVEN}": ("token", _stands_for(token)),
+                "web_identity_token_file": ("token_file", _absolute(token_file)),
+                "web_identity_token_process": ("token_process", token_process),
+                "role_session_name": ("role_session_name", role_session_name),
+                "provider_id": ("provider_id", provider_id),
+                "duration_seconds": ("duration", duration),
+                "policy": ("policy", policy),
+                "policy_arns": ("policy_arns", policy_arns),
+            },
+            proof=token,
+        )
+
+    def assume_role_with_saml(  # noqa: PLR0913 - STS has that many
+        self,
+        *,
+        assertion: str | None = None,
+        assertion_file: str | Path | None = None,
+        assertion_process: str | None = None,
+        role_arn: str | None = None,
+        principal_arn: str | None = None,
+        duration: Duration | None = None,
+        policy: Policy | None = None,
+        policy_arns: Sequence[str] | None = None,
+    ) -> Credentials:
+        """Return the credentials of a role for an assertion (AssumeRoleWithSAML).
+
+        An assertion for a single role needs neither ``role_arn`` nor
+        ``principal_arn``; its SessionDuration attribute is the longest ``duration``.
+        Nothing signs the call.
+        """
+        return self._issued(
+            "AssumeRoleWithSAML",
+            {
+                f"saml{GIVEN}": ("assertion", _stands_for(assertion)),
+                "saml_file": ("assertion_file", _absolute(assertion_file)),
+                "saml_process": ("assertion_process", assertion_process),
+                "role_arn": ("role_arn", role_arn),
+                "principal_arn": ("principal_arn", principal_arn),
+                "duration_seconds": ("duration", duration),
+                "policy": ("policy", policy),
+                "policy_arns": ("policy_arns", policy_arns),
+            },
+            proof=assertion,
+        )
+
+    def get_session_token(
+        self, *, mfa_serial: str | None = None, duration: Duration | None = None
+    ) -> Credentials:
+        """Return a session of the profile's user (GetSessionToken).
+
+        ``duration`` is 900 to 129600 seconds. Long-term keys only.
+        """
+        return self._issued(
+            "GetSessionToken",
+            {
+                "mfa_serial": ("mfa_serial", mfa_serial),
+                "session_duration_seconds": ("duration", duration),
+            },
+        )
+
+    def get_federation_token(
+        self,
+        name: str,
+        *,
+        duration: Duration | None = None,
+        policy: Policy | None = None,
+        policy_arns: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Credentials:
+        """Return a federated user's credentials (GetFederationToken).
+
+        It needs ``policy`` or ``policy_arns``: without, it would allow nothing, and
+        ConfigurationError is raised. ``duration`` is 900 to 129600 seconds.
+        Long-term keys only.
+        """
+        return self._issued(
+            "GetFederationToken",
+            {
+                "federation_name": ("name", name),
+                "duration_seconds": ("duration", duration),
+                "policy": ("policy", policy),
+                "policy_arns": ("policy_arns", policy_arns),
+                "session_tags": ("tags", tags),
+            },
+        )
+
+    def assume_root(
+        self,
+        target_principal: str,
+        task_policy_arn: str,
+        *,
+        duration: Duration | None = None,
+    ) -> Credentials:
+        """Return a root session of a member account for one task (AssumeRoot).
+
+        ``target_principal`` is an account id or the ARN of its root user,
+        ``duration`` 900 seconds at most.
+        """
+        return self._issued(
+            "AssumeRoot",
+            {
+                "target_principal": ("target_principal", target_principal),
+                "task_policy_arn": ("task_policy_arn", task_policy_arn),
+                "duration_seconds": ("duration", duration),
+            },
+        )
+
+    def get_delegated_access_token(
+        self,
+        *,
+        token: str | None = None,
+        token_file: str | Path | None = None,
+        token_process: str | None = None,
+    ) -> Credentials:
+        """Return credentials for a trade-in token (GetDelegatedAccessToken)."""
+        return self._issued(
+            "GetDelegatedAccessToken",
+            {
+                f"trade_in_token{GIVEN}": ("token", _stands_for(token)),
+                "trade_in_token_file": ("token_file", _absolute(token_file)),
+                "trade_in_token_process": ("token_process", token_process),
+            },
+            proof=token,
+        )
+
+    # --- Calls that tell something ---
+
+    def get_caller_identity(self) -> Identity:
+        """Return whose credentials the profile gives (GetCallerIdentity)."""
+        plan = self._plan()
+        return self._engine.sts(plan).caller_identity(self._engine.credentials(plan))
+
+    def get_access_key_info(self, access_key_id: str) -> str:
+        """Return the account that an access key id belongs to (GetAccessKeyInfo)."""
+        _check("GetAccessKeyInfo", {"AccessKeyId": access_key_id})
+        plan = self._plan()
+        signer = self._engine.credentials(plan)
+        return self._engine.sts(plan).access_key_account(access_key_id, signer)
+
+    def decode_authorization_message(self, message: str) -> dict[str, Any]:
+        """Return why a request was not authorized (DecodeAuthorizationMessage).
+
+        ``message`` is the encoded message, or the whole error text that ends in it.
+        """
+        encoded = message.rsplit(maxsplit=1)[-1] if message.split() else ""
+        _check("DecodeAuthorizationMessage", {"EncodedMessage": encoded})
+        plan = self._plan()
+        signer = self._engine.credentials(plan)
+        text = self._engine.sts(plan).decoded_message(encoded, signer)
+        try:
+            decoded = json.loads(text)
+        except ValueError:
+            decoded = None
+        if not isinstance(decoded, dict):
+            raise Unreachable(
+                "no usable answer to DecodeAuthorizationMessage: it is not JSON",
+                sent=True,
+            )
+        return decoded
+
+    def get_web_identity_token(
+        self,
+        audience: Sequence[str],
+        *,
+        signing_algorithm: str = "ES384",
+        duration: Duration | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> IdentityToken:
+        """Return a token about the caller for services outside of AWS.
+
+        GetWebIdentityToken: one to ten audiences; ``signing_algorithm`` is ES384 or
+        RS256; ``duration`` is 60 to 3600 seconds (STS's default: 300). Tokens are not
+        cached.
+        """
+        what = "GetWebIdentityToken"
+        arguments: dict[str, Any] = {
+            "Audience": list(audience),
+            "SigningAlgorithm": signing_algorithm,
+        }
+        if duration is not None:
+            arguments["DurationSeconds"] = int(written(duration))
+        if tags is not None:
+            arguments["Tags"] = [{"Key": k, "Value": v} for k, v in tags.items()]
+        _check(what, arguments)
+        plan = self._plan()
+        check_regional(what, plan.endpoint)
+        signer = self._engine.credentials(plan)
+        return self._engine.sts(plan).web_identity_token(arguments, signer)
+
+    def _plan(self, then: Link | None = None) -> Plan:
+        return self._engine.plan(
+            self._profile, explicit=self._explicit, region=self._region, then=then
+        )
+
+    def _issued(
+        self,
+        action: str,
+        arguments: Mapping[str, tuple[str, Any]],
+        *,
+        proof: str | None = None,
+    ) -> Credentials:
+        """Make a call of ``key -> (argument's name, value)``."""
+        origin = Origin(f"{action}()")
+        said = {
+            key: Setting(name, written(value), origin)
+            for key, (name, value) in arguments.items()
+            if value is not None
+        }
+        profile = Profile(f"{action}()", origin, config=said)
+        if action in PROVEN and proof_of(profile, action) is None:
+            raise ConfigurationError(
+                f"{origin}: there is nothing that proves who asks",
+                hint=f"give {PROVEN[action]}",
+            )
+        plan = self._plan(Link(profile, action))
+        return self._engine.credentials(plan, proof=Secret(proof) if proof else None)
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).expanduser().absolute())
+
+
+def _stands_for(proof: str | None) -> str | None:
+    return None if proof is None else digest(whose(proof))
+
+
+def _check(action: str, arguments: Mapping[str, Any]) -> None:
+    for name, why in problems(action, arguments):
+        raise ConfigurationError(
+            f"{action}: {name} {why}", hint="see the STS API reference"
+        )

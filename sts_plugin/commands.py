@@ -1,0 +1,123 @@
+"""Running a command that a profile names: for a code, a token, an assertion.
+
+Without a shell, without AWS secrets in its environment, and never without an end. Its
+stderr is ours, so that a "touch your key" is seen where the SDK shows it; its stdin is
+empty, the terminal itself is there for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import threading
+import time
+from typing import IO, TYPE_CHECKING
+
+from sts_plugin.errors import ConfigurationError, NoAnswer
+from sts_plugin.files import BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sts_plugin.model import Setting
+
+__all__ = ["output_of"]
+
+# AWS_..._TOKEN_FILE is a path, and AWS_ENDPOINT_URL_SECRETS_MANAGER an address.
+SECRET_NAME = re.compile(r"AWS_(?:.*_)?(?:ACCESS_KEY|SECRET|TOKEN)(?:_.*)?(?<!_FILE)")
+
+SHELL = re.compile(r"[|&;<>$`~*]")
+"""What means something to a shell, as which aws-vault would have run the command."""
+
+BY_HAND = "run the command by hand to see"
+
+
+def output_of(
+    setting: Setting,
+    *,
+    seconds: float,
+    environ: Mapping[str, str],
+    extra: Mapping[str, str],
+) -> str:
+    """Return what the command of a setting prints.
+
+    ``environ``, less the AWS secrets in it, and ``extra`` are the environment of the
+    command. Raises NoAnswer when it takes longer than ``seconds``, ConfigurationError
+    when it cannot be run or fails. No error shows what it printed.
+    """
+    where = f"{setting.origin}: {setting.key}{setting.owner}"
+    kept = {k: v for k, v in environ.items() if not SECRET_NAME.fullmatch(k)}
+    try:
+        return _run(shlex.split(setting.value), {**kept, **extra}, seconds)
+    except subprocess.TimeoutExpired:
+        raise NoAnswer(
+            f"{where} did not answer within {seconds:.0f} seconds",
+            hint=f"{BY_HAND} what it waits for",
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise ConfigurationError(
+            f"{where} ended with exit code {error.returncode}",
+            hint=_shell_hint(setting.value) or f"{BY_HAND} why",
+        ) from None
+    except (OSError, ValueError, IndexError) as error:
+        reason = getattr(error, "strerror", None) or "it is no command line"
+        raise ConfigurationError(
+            f"{where} cannot be run: {reason}",
+            hint=_shell_hint(setting.value)
+            or "it is split into words and run without a shell",
+        ) from None
+
+
+def _shell_hint(command: str) -> str:
+    if SHELL.search(command):
+        return "it is run without a shell; if it needs one: sh -c '...'"
+    return ""
+
+
+def _run(words: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
+    """Run the command, and end it if it is not waited for.
+
+    It stays in our process group, the one in the foreground of the terminal: whoever
+    asks for a password there would be stopped in another (SIGTTIN). The price is that
+    what a shell had started may outlive it.
+    """
+    with subprocess.Popen(  # noqa: S603 - the user's own command, no shell
+        words,
+        bufsize=0,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            return _output(process, time.monotonic() + seconds)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _output(process: subprocess.Popen[bytes], deadline: float) -> str:
+    """Return what the process prints until it ends well.
+
+    The pipe is read in a thread of its own and without a buffer, whose lock would make
+    its closing wait for what the process left behind.
+    """
+    printed = io.BytesIO()
+    reader = threading.Thread(target=_read, args=(process.stdout, printed), daemon=True)
+    reader.start()
+    reader.join(max(0, deadline - time.monotonic()))
+    if reader.is_alive():
+        raise subprocess.TimeoutExpired(process.args, 0)
+    if printed.tell() > BYTES_MAX:
+        raise OSError(0, f"it printed more than {BYTES_MAX} bytes")
+    if process.wait(max(0, deadline - time.monotonic())):
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    return printed.getvalue().decode(errors="replace")
+
+
+def _read(pipe: IO[bytes], printed: io.BytesIO) -> None:
+    with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
+        while printed.tell() <= BYTES_MAX and (data := pipe.read(65536)):
+            printed.write(data)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import botocore.exceptions as aws_errors
+import pytest
+from botocore.parsers import ResponseParserError
+
+from sts_plugin.errors import (
+    CallerRejected,
+    CodeRefused,
+    ConfigurationError,
+    DurationRefused,
+    Refused,
+    Unreachable,
+)
+from sts_plugin.model import Call, Credentials, Origin, Secret
+from sts_plugin.refusals import HINTS, failure, no_answer, refusal
+
+CALLER = Credentials("AKIA1", Secret("canary"))
+CANARY = "canary"
+
+
+def refused(code, text="because", *, status=400, caller=CALLER, action="AssumeRole"):
+    response = {
+        "Error": {"Code": code, "Message": text},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    call = Call(action, "p", "k", Origin("f")) if action else None
+    return refusal(response, "the call", caller, call)
+
+
+MFA = "MultiFactorAuthentication failed"
+BAD_CODE = f"{MFA} with invalid MFA one time pass code. "
+TOO_LONG = (
+    "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind"),
+    [
+        ("AccessDenied", BAD_CODE, CodeRefused),
+        ("AccessDenied", f"{MFA}, unable to validate MFA code", Refused),
+        ("AccessDenied", "User is not authorized to perform: x", Refused),
+        ("ValidationError", TOO_LONG, DurationRefused),
+        ("ValidationError", "1 validation error detected", Refused),
+        ("ExpiredToken", "expired", CallerRejected),
+        ("ExpiredTokenException", "expired", CallerRejected),
+        ("InvalidClientTokenId", "invalid", CallerRejected),
+        ("SignatureDoesNotMatch", "no", Refused),
+        ("PackedPolicyTooLarge", "large", Refused),
+        ("SomethingNew", "new", Refused),
+        ("Throttling", "slow down", Unreachable),
+        ("ThrottlingException", "slow down", Unreachable),
+    ],
+)
+def test_each_refusal_is_an_error_of_its_own_kind(code, text, kind):
+    error = refused(code, text)
+    assert type(error) is kind
+    assert code in error.message
+    assert text.strip() in error.message
+    if isinstance(error, Refused):
+        assert error.code == code
+        assert error.message.startswith("AWS refused the call: ")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("code", ["InternalFailure", "AccessDenied", "", "503"])
+def test_an_error_of_the_server_is_no_refusal(status, code):
+    error = refused(code, status=status)
+    assert isinstance(error, Unreachable)
+    assert error.sent
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidClientTokenId"])
+def test_where_nobody_signed_nobody_is_rejected(code):
+    assert type(refused(code, caller=None)) is Refused
+
+
+@pytest.mark.parametrize("code", HINTS)
+def test_a_code_that_is_known_has_its_hint(code):
+    assert refused(code, caller=None).hint == HINTS[code]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("AssumeRole", "trust policy"),
+        ("AssumeRoleWithWebIdentity", "issuer, audience and subject"),
+        ("AssumeRoleWithSAML", "SAML provider"),
+        ("AssumeRoot", "management account"),
+        ("GetSessionToken", "mfa_mode = direct"),
+        ("GetFederationToken", "sts:GetFederationToken"),
+        ("GetDelegatedAccessToken", ""),
+        (None, ""),
+    ],
+)
+def test_what_helps_against_a_denial_depends_on_the_action(action, words):
+    assert words in refused("AccessDenied", action=action).hint
+
+
+def test_no_hint_shows_a_secret():
+    error = refused("ExpiredToken")
+    assert "AKIA1" in error.hint
+    assert CANARY not in error.line
+
+
+URL = "http://127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "words"),
+    [
+        (aws_errors.EndpointConnectionError(endpoint_url=URL), False, URL),
+        (aws_errors.ConnectTimeoutError(endpoint_url=URL), False, URL),
+        (aws_errors.ProxyConnectionError(proxy_url=URL), False, URL),
+        (aws_errors.SSLError(endpoint_url=URL, error="x"), False, URL),
+        (aws_errors.ReadTimeoutError(endpoint_url=URL), True, URL),
+        (aws_errors.ConnectionClosedError(endpoint_url=URL), True, URL),
+        (aws_errors.HTTPClientError(error=CANARY), True, "HTTPClientError"),
+        (ResponseParserError(CANARY), True, "the answer is not STS's"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_the_network_did_says_whether_aws_may_have_heard_us(error, sent, words):
+    found = failure(error, "the call")
+    assert isinstance(found, Unreachable)
+    assert found.sent is sent
+    assert words in found.message
+    assert found.message.startswith("no usable answer to the call: ")
+    assert CANARY not in found.line
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (aws_errors.NoRegionError(), "region"),
+        (aws_errors.ProfileNotFound(profile="x"), "could not be found"),
+        (aws_errors.ParamValidationError(report="bad"), "bad"),
+        (ValueError("Invalid endpoint: x"), "Invalid endpoint: x"),
+        (ValueError(f"Invalid header value {CANARY}"), "ValueError"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_cannot_be_sent_is_a_mistake_in_the_configuration(error, words):
+    found = failure(error, "the call")
+    assert isinstance(found, ConfigurationError)
+    assert found.message.startswith("the call cannot be sent: ")
+    assert words in found.message
+    assert CANARY not in found.line
+    assert found.hint
+
+
+def test_no_answer_has_a_hint_of_its_own_or_the_usual_one():
+    assert "proxy" in no_answer("x", "y").hint
+    assert no_answer("x", "y", hint="check the clock").hint == "check the clock"
+    assert not no_answer("x", "y", sent=False).sent
