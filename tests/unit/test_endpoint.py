@@ -175,6 +175,31 @@ CLIENTS = {
         {},
     ),
     "China": ("[profile p]\nregion = cn-north-1", {}),
+    "GovCloud": ("[profile p]\nregion = us-gov-west-1", {}),
+    "GovCloud, legacy": (
+        "[profile p]\nregion = us-gov-west-1\nsts_regional_endpoints = legacy",
+        {},
+    ),
+    "European Sovereign Cloud": ("[profile p]\nregion = eusc-de-east-1", {}),
+    "ISO": ("[profile p]\nregion = us-iso-east-1", {}),
+    "ISO B": ("[profile p]\nregion = us-isob-east-1", {}),
+    "FIPS in GovCloud": (
+        "[profile p]\nregion = us-gov-west-1\nuse_fips_endpoint = true",
+        {},
+    ),
+    "FIPS and dual stack": (
+        "[profile p]\nregion = us-east-1\nuse_fips_endpoint = true\n"
+        "use_dualstack_endpoint = true",
+        {},
+    ),
+    "FIPS by the environment": (
+        "[profile p]\nregion = us-east-1",
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+    ),
+    "dual stack by the environment": (
+        "[profile p]\nregion = us-east-1",
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+    ),
     "unknown region": ("[profile p]\nregion = xx-foo-9", {}),
     "everything": (EVERYTHING, {}),
     "everything and the environment": (EVERYTHING, {"AWS_ENDPOINT_URL": "http://env"}),

@@ -317,12 +317,11 @@ def test_a_slow_process_is_run_once_for_all_who_wait(
         "AccessKeyId": user.access_key_id,
         "SecretAccessKey": user.secret_access_key,
     }
-    for name in ("started", "go"):
-        os.mkfifo(tmp_path / name)
+    os.mkfifo(tmp_path / "go")
     program = tmp_path / "program"
     program.write_text(
-        f"#!/bin/sh\necho run >>{tmp_path}/count\necho x >{tmp_path}/started\n"
-        f"read line <{tmp_path}/go\necho '{json.dumps(document)}'\n"
+        f"#!/bin/sh\necho run >>{tmp_path}/count\nread line <{tmp_path}/go\n"
+        f"echo '{json.dumps(document)}'\n"
     )
     program.chmod(0o755)
     config = (
@@ -341,11 +340,14 @@ def test_a_slow_process_is_run_once_for_all_who_wait(
     threads = [threading.Thread(target=resolve, args=(made,)) for made in engines]
     for thread in threads:
         thread.start()
-    (tmp_path / "started").read_text()  # one of them runs it ...
-    wait_until(lambda: sum(bool(made.told) for made in engines) == 7)
-    (tmp_path / "go").write_text("go\n")  # ... and the others wait by now
-    for thread in threads:
-        thread.join(60)
+    go = os.open(tmp_path / "go", os.O_RDWR)  # does not wait for a reader
+    try:  # one of them runs it, and the others wait
+        wait_until(lambda: sum(bool(made.told) for made in engines) == 7)
+    finally:
+        os.write(go, b"go\n" * 8)
+        for thread in threads:
+            thread.join(60)
+        os.close(go)
     assert errors == []
     assert (tmp_path / "count").read_text() == "run\n"
     assert len(found) == 8

@@ -10,6 +10,7 @@ import pytest
 from botocore.loaders import Loader
 
 from sts_plugin.model import (
+    KINDS,
     UNSIGNED_ACTIONS,
     Call,
     Credentials,
@@ -229,6 +230,27 @@ def test_a_call_is_locked_by_its_device_or_else_by_its_own_key():
 )
 def test_all_calls_are_signed_but_those_that_a_token_vouches_for(action, signed):
     assert call(action).signed is signed
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("AssumeRole", "role"),
+        ("AssumeRoleWithSAML", "role"),
+        ("AssumeRoleWithWebIdentity", "role"),
+        ("GetSessionToken", "session"),
+        ("GetFederationToken", "user"),
+        ("AssumeRoot", "root"),
+        ("GetDelegatedAccessToken", "delegated"),
+    ],
+)
+def test_a_call_says_in_a_word_what_it_gives(action, kind):
+    assert call(action).kind == kind
+
+
+def test_each_kind_is_of_an_action_that_there_is():
+    model = Loader().load_service_model("sts", "service-2")
+    assert KINDS.keys() <= model["operations"].keys()
 
 
 def test_which_calls_are_signed_is_what_the_service_model_says():

@@ -886,6 +886,16 @@ def test_a_process_may_be_said_to_give_long_term_keys(aws, text, session):
     assert kinds(made) == [("session", ONE)] * session + roles
 
 
+@pytest.mark.parametrize("text", ["", "long_term = yes"])
+def test_how_long_a_role_of_a_process_may_last_is_known_when_it_has_run(aws, text):
+    config = CHAIN.format(
+        p="duration_seconds = 7200", q="duration_seconds = 7200", b=text
+    ).replace(KEYS, "credential_process = x\n")
+    made = plan(aws, config)
+    assert durations(made) == [7200, 3600]
+    assert len(made.notes) == 1
+
+
 def test_a_process_that_says_neither_yes_nor_no_is_told(aws):
     with pytest.raises(ConfigurationError, match=r"long_term = maybe of profile .b."):
         plan(aws, from_process("long_term = maybe"))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from sts_plugin import rules
 from sts_plugin.document import to_document
 from sts_plugin.errors import (
     Busy,
@@ -59,6 +60,7 @@ PLAN = Plan("p", SOURCE, (SESSION, JUMP, ADMIN))
 REFUSED = CodeRefused("AWS refused it", code="AccessDenied")
 REJECTED = CallerRejected("AWS rejected it", code="ExpiredToken")
 DOWN = Unreachable("no usable answer", sent=True)
+TOO_LONG = DurationRefused("AWS refused it", code="ValidationError")
 
 
 class Bench:
@@ -533,9 +535,43 @@ def test_a_rejected_web_identity_is_got_anew_with_its_proof(bench):
     assert ("bring", "ci") in bench.log
 
 
-# --- Roles that do not last as long as was asked for ---
+# --- A source of which nobody knew what it gives ---
 
-TOO_LONG = DurationRefused("AWS refused it", code="ValidationError")
+TEMPORARY = Credentials("ASIA1", Secret("s"), Secret("t"))
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "sent"),
+    [
+        (LONG_TERM, 43_200, 43_200),
+        (TEMPORARY, 43_200, 3600),
+        (TEMPORARY, 3601, 3600),
+        (TEMPORARY, 900, 900),
+        (TEMPORARY, None, None),
+    ],
+)
+@pytest.mark.parametrize("device", [{}, {"SerialNumber": DEVICE}], ids=["", "MFA"])
+def test_a_role_of_temporary_credentials_is_asked_for_an_hour_at_most(
+    bench, source, asked, sent, device
+):
+    # What a process prints is known when it has run.
+    arguments = device | ({} if asked is None else {"DurationSeconds": asked})
+    bench.source = lambda: source
+    bench.resolve(Plan("p", SOURCE, (role("long", **arguments),)))
+    assert [one.get("DurationSeconds") for one in bench.sent] == [sent]
+
+
+def test_what_is_lowered_to_an_hour_is_not_tried_longer(bench):
+    call = replace(role("long", DurationSeconds=43_200), lower_duration=True)
+    bench.source = lambda: TEMPORARY
+    bench.answers[rules.lowered(call, [])] = [TOO_LONG] * 9
+    with pytest.raises(DurationRefused):
+        bench.resolve(Plan("p", SOURCE, (call,)))
+    assert [one["DurationSeconds"] for one in bench.sent] == [3600]
+    assert bench.told == []
+
+
+# --- Roles that do not last as long as was asked for ---
 
 
 def lasting(seconds, *, lower=True, **arguments):

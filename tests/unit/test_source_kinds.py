@@ -75,6 +75,16 @@ def test_another_sso_session_makes_another_source(aws):
             f"web_identity_token_file = a\n{ROLE}",
             f"web_identity_token_file = b\n{ROLE}",
         ),
+        (
+            f"web_identity_token_process = a\n{ROLE}",
+            f"web_identity_token_process = b\n{ROLE}",
+        ),
+        (
+            f"web_identity_token_process = /a\n{ROLE}",
+            f"web_identity_token_file = /a\n{ROLE}",
+        ),
+        ("saml_process = a", "saml_process = b"),
+        ("saml_file = /a", "saml_file = /b"),
     ],
 )
 def test_another_setting_makes_another_source(aws, one, other):
@@ -93,6 +103,9 @@ def test_another_setting_makes_another_source(aws, one, other):
         ("sso_role_name = r", "sso"),
         ("login_session = arn", "login"),
         (f"web_identity_token_file = a\n{ROLE}", "web-identity"),
+        (f"web_identity_token_process = x\n{ROLE}", "web-identity"),
+        ("saml_file = /a", "saml"),
+        (f"saml_process = x\n{ROLE}", "saml"),
         ("region = r", "ambient"),
         (f"{ROLE}\ncredential_source = EcsContainer", "container"),
         (f"{ROLE}\ncredential_source = Ec2InstanceMetadata", "instance"),
