@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIONS",
     "GIVEN",
+    "POLICIES",
     "SAML",
     "WEB_IDENTITY",
     "Action",
@@ -33,6 +34,7 @@ __all__ = [
     "arguments_of",
     "is_native",
     "proof_of",
+    "unused_of",
 ]
 
 
@@ -197,6 +199,19 @@ def arguments_of(
         arguments[argument] = read(setting)
         settings[argument] = setting
     return arguments, settings
+
+
+def unused_of(profile: Profile, action: Action) -> list[Setting]:
+    """Return the keys that would count for another action and do not for this one."""
+    keys = {key for one in ACTIONS.values() for key in one.keys}
+    keys -= ACTIONS["GetSessionToken"].keys.keys()  # these are for all of a chain
+    return [
+        setting
+        for key in sorted(keys)
+        if (setting := profile.get(key))
+        and setting.value
+        and not (key in action.keys and _counts(setting, action, profile))
+    ]
 
 
 MAY_BE_EMPTY = (

@@ -14,7 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sts_plugin.actions import ACTIONS, arguments_of, proof_of
+from sts_plugin.actions import (
+    ACTIONS,
+    POLICIES,
+    arguments_of,
+    proof_of,
+    unused_of,
+)
 from sts_plugin.chain import Chain, Link, follow
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import ConfigurationError
@@ -26,12 +32,13 @@ from sts_plugin.model import (
     CodeSettings,
     Plan,
 )
+from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.rules import check_order, lowered
 from sts_plugin.settings import SESSION_SECONDS_DEFAULT
 from sts_plugin.source_kinds import proof_identity, proof_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sts_plugin.model import Endpoint, Setting
     from sts_plugin.profiles import Profile, Profiles
@@ -171,6 +178,7 @@ def _calls(
         calls.append(_session(owner.name, setting, speakers, source.key, endpoint))
     for link, serial, own in zip(chain.links, serials, placement.roles, strict=False):
         key = calls[-1].key if calls else source.key
+        notes += _unused(link)
         call = _call(link, serial if own else None)
         long_term = source.long_term and not calls
         # What a process prints is known when it has run; the resolver looks again.
@@ -180,6 +188,22 @@ def _calls(
         check_order(call, calls, endpoint, long_term=long_term)
         calls.append(_keyed(call, key, endpoint))
     return tuple(calls)
+
+
+def _unused(link: Link) -> Iterator[str]:
+    """Yield a note for each key that does not count for a call.
+
+    Raises ConfigurationError for a policy: whoever wrote one counts on it.
+    """
+    action = ACTIONS[link.action]
+    for setting in unused_of(link.profile, action):
+        if setting.key.removeprefix(OWN_PREFIX) in POLICIES:
+            raise wrong(
+                setting,
+                f"cannot narrow what {action.name} gives",
+                "remove it: STS takes no session policy there",
+            )
+        yield f"{setting.key}{setting.owner} is not used: {action.name} is without it"
 
 
 def _serial(profile: Profile, action: str, notes: list[str]) -> Setting | None:

@@ -400,6 +400,15 @@ PROFILES = {
         ),
         ["{config}:6", '"p"', "duration_seconds = 3600", "0 to 900"],
     ),
+    "a root task with a policy of its own": (
+        user(
+            "region = us-east-1",
+            "sts_plugin_target_principal = 222222222222",
+            f"sts_plugin_task_policy_arn = {ROOT_TASK}",
+            f"policy = {POLICY}",
+        ),
+        ["{config}:6", '"p"', "policy", "cannot narrow what AssumeRoot gives"],
+    ),
     "a root task and a federated user": (
         user(
             "sts_plugin_target_principal = 222222222222",

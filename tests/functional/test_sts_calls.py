@@ -403,6 +403,22 @@ def test_a_root_task_is_not_sent_to_the_global_endpoint(write_config, program, s
     assert "regional STS endpoints only" in done.stderr
 
 
+def test_explain_tells_which_keys_do_not_count(write_config, program, sandbox):
+    token = sandbox.folder / "web-identity-token"
+    write_config(
+        f"[profile p]\nrole_arn = {ROLE}Deploy\nweb_identity_token_file = {token}\n"
+        "duration_seconds = 7200\nexternal_id = abc\nsession_tags = team=red\n"
+    )
+    done = program("explain", "--profile", "p", "--json")
+    notes = json.loads(done.stdout)["notes"]
+    assert [note.partition(" ")[0] for note in notes] == [
+        "duration_seconds",
+        "external_id",
+        "session_tags",
+    ]
+    program.document("p")
+
+
 def test_a_trade_in_token_gives_the_credentials_it_stands_for(
     write_config, whoami, sandbox
 ):

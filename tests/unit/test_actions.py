@@ -11,6 +11,7 @@ from sts_plugin.actions import (
     arguments_of,
     is_native,
     proof_of,
+    unused_of,
 )
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.limits import GIVEN_LATER, IN_ASSERTION, STRICTER, check
@@ -329,3 +330,31 @@ def test_a_duration_of_our_own_counts_beside_the_token_of_the_sdks(profile):
     )
     arguments, _ = arguments_of(profile(text), ACTIONS[WEB])
     assert arguments["DurationSeconds"] == 900
+
+
+# --- Keys that have no effect ---
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("prefix", ["", "sts_plugin_"])
+def test_a_key_counts_for_an_action_or_is_told_to_be_unused(profile, name, prefix):
+    written = {key: text for key, (text, _) in VALUES.items()}
+    one = profile("\n".join(f"{prefix}{key} = {text}" for key, text in written.items()))
+    arguments, settings = arguments_of(one, ACTIONS[name])
+    used = {setting.key for setting in settings.values()}
+    unused = {setting.key for setting in unused_of(one, ACTIONS[name])}
+    assert used.isdisjoint(unused)
+    # What belongs to the session of a chain is never of one call alone.
+    session = {f"{prefix}mfa_serial", f"{prefix}session_duration_seconds"}
+    assert used | unused | session == {prefix + key for key in written}
+    assert len(arguments) == len(used)
+
+
+def test_a_duration_beside_the_token_of_the_sdks_is_unused(profile):
+    text = f"role_arn = {ROLE}\nduration_seconds = 900\nweb_identity_token_file = /t"
+    (setting,) = unused_of(profile(text), ACTIONS[WEB])
+    assert setting.key == "duration_seconds"
+
+
+def test_an_empty_key_is_not_unused(profile):
+    assert unused_of(profile("external_id ="), ACTIONS[WEB]) == []

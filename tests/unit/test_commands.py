@@ -273,7 +273,10 @@ def test_the_command_is_ended_when_we_are_interrupted(fifo):
         "setting = Setting('mfa_process', sys.argv[1], Origin('f'));"
         "output_of(setting, seconds=60, environ={'PATH': sys.argv[2]}, extra={})"
     )
-    command = f"sh -c 'exec >{fifo}; echo started; exec sleep 100'"
+    # More than a pipe holds: it has started when we read what it prints, and are no
+    # longer about to.
+    fill = "head -c 200000 /dev/zero"
+    command = f"sh -c '{fill}; exec >{fifo}; echo started; exec sleep 100'"
     us = subprocess.Popen(
         [sys.executable, "-c", code, command, os.environ["PATH"]],
         env={"PYTHONPATH": ":".join(sys.path)},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -317,6 +318,41 @@ def test_a_path_is_absolute_or_begins_at_home(monkeypatch):
 def test_a_path_that_depends_on_where_one_stands_is_told(text):
     assert "is not an absolute path" in told(forms.file_path, text)
     assert forms.file_path(setting(text), relative=True) == Path(text)
+
+
+# --- The way back: what a program gives ---
+
+
+@pytest.mark.parametrize(
+    ("value", "read", "given"),
+    [
+        ("text", forms.text, "text"),
+        (900, forms.seconds, 900),
+        (timedelta(minutes=15), forms.seconds, 900),
+        (timedelta(hours=36), forms.seconds, 129_600),
+        (["a", "b, c"], forms.words, ["a", "b, c"]),
+        (("a",), forms.words, ["a"]),
+        ({"a": "b, c=d"}, forms.tags, [{"Key": "a", "Value": "b, c=d"}]),
+        ({"Sid": "1"}, forms.policy, '{"Sid":"1"}'),
+        ('{"Sid": "1"}', forms.policy, '{"Sid":"1"}'),
+        (["a"], forms.policy_arns, [{"arn": "a"}]),
+        (
+            {PROVIDER: "text"},
+            forms.contexts,
+            [{"ProviderArn": PROVIDER, "ContextAssertion": "text"}],
+        ),
+    ],
+)
+def test_what_a_program_gives_is_read_as_if_a_profile_had_said_it(value, read, given):
+    assert read(setting(forms.written(value))) == given
+
+
+def test_the_path_of_a_policy_may_be_given_from_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "policy.json").write_text('{"Sid": "1"}')
+    monkeypatch.chdir(tmp_path)
+    said = forms.written(Path("policy.json"))
+    assert said == f"file://{tmp_path}/policy.json"
+    assert forms.policy(setting(said)) == '{"Sid":"1"}'
 
 
 # --- How a value is shown ---

@@ -812,6 +812,48 @@ def test_a_device_where_no_code_is_taken_is_noted_and_asks_nobody(aws, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("AssumeRole", "provider_id"),
+        ("AssumeRole", "principal_arn"),
+        ("AssumeRoleWithWebIdentity", "external_id"),
+        ("AssumeRoleWithWebIdentity", "session_tags"),
+        ("AssumeRoleWithSAML", "role_session_name"),
+        ("AssumeRoleWithSAML", "source_identity"),
+        ("GetFederationToken", "source_identity"),
+        ("AssumeRoot", "session_tags"),
+        ("GetDelegatedAccessToken", "duration_seconds"),
+    ],
+)
+def test_a_key_that_has_no_effect_is_noted_and_makes_no_other_key(aws, name, key):
+    before = plan(aws, BASES[name])
+    made = plan(aws, with_key(BASES[name], key, ONE_AND_OTHER[key][0]))
+    assert made.calls[-1].key == before.calls[-1].key
+    (note,) = set(made.notes) - set(before.notes)
+    for words in (key, 'of profile "p"', "is not used", name):
+        assert words in note
+
+
+def test_a_variable_that_has_no_effect_is_noted(aws):
+    config = BASES["AssumeRoleWithWebIdentity"]
+    (note,) = plan(aws, config, {"AWS_SOURCE_IDENTITY": "alice"}).notes
+    assert note.startswith("AWS_SOURCE_IDENTITY is not used")
+
+
+@pytest.mark.parametrize("name", ["AssumeRoot", "GetDelegatedAccessToken"])
+@pytest.mark.parametrize("key", ["policy", "policy_arns", "sts_plugin_policy"])
+def test_a_policy_that_would_narrow_nothing_is_an_error(aws, name, key):
+    # Whoever wrote one counts on it.
+    value = ONE_AND_OTHER[key.removeprefix("sts_plugin_")][0]
+    with pytest.raises(ConfigurationError) as caught:
+        plan(aws, with_key(BASES[name], key, value))
+    message = caught.value.message
+    assert message.startswith(f"{aws.config}:2: {key} = ")
+    assert name in message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("config", "words"),
     [
         (

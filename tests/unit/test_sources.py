@@ -153,6 +153,31 @@ def test_an_expiration_that_is_no_time_is_told(load, text):
         )
 
 
+def test_credentials_of_the_environment_that_are_over_are_not_used(load):
+    environ = ENV | {"AWS_CREDENTIAL_EXPIRATION": "2001-01-31T12:00:00Z"}
+    with pytest.raises(ConfigurationError, match="over since 2001-01-31") as caught:
+        load(environ=environ, name="default", explicit=False)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ACCESS_KEY_ID", "AKIA 1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA1\r"),
+        ("AWS_SECRET_ACCESS_KEY", "canary\r"),
+        ("AWS_SECRET_ACCESS_KEY", "canary\u00a0"),
+        ("AWS_SESSION_TOKEN", "canary token"),
+    ],
+)
+def test_a_blank_that_was_copied_along_is_told_without_the_key(load, name, value):
+    # It would only be refused as a wrong signature.
+    with pytest.raises(ConfigurationError, match="a character that no key") as caught:
+        load(environ=ENV | {name: value}, name="default", explicit=False)
+    assert "canary" not in caught.value.line
+    assert "copied along" in caught.value.hint
+
+
 # --- A foreign credential_process ---
 
 DOCUMENT = {

@@ -6,6 +6,7 @@ import threading
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.exceptions
 import pytest
@@ -541,3 +542,87 @@ def test_an_unusable_answer_to_a_question_is_one_error_too(sts, sandbox, alice, 
     ):
         with pytest.raises(Unreachable):
             ask()
+
+
+# --- Well-formed answers that are not whole ---
+
+
+@pytest.fixture
+def canned():
+    """Make an STS that answers everything with one XML document."""
+    servers = []
+
+    def serve(body):
+        class Answer(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/xml")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_arguments):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        return Sts(Endpoint("us-east-1", f"http://127.0.0.1:{server.server_port}"))
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def answer(action, inside):
+    result = f"<{action}Result>{inside}</{action}Result>"
+    return f"<{action}Response>{result}</{action}Response>"
+
+
+def issued(**changes):
+    values = {
+        "AccessKeyId": "ASIA1",
+        "SecretAccessKey": "canary",
+        "SessionToken": "canary",
+        "Expiration": "2040-01-01T00:00:00Z",
+    } | changes
+    inside = "".join(f"<{k}>{v}</{k}>" for k, v in values.items() if v is not None)
+    return answer("AssumeRole", f"<Credentials>{inside}</Credentials>")
+
+
+def test_a_whole_answer_is_taken(canned, alice):
+    found = canned(issued()).call(BATCH, alice, {})
+    assert found.expiration == datetime(2040, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (answer("AssumeRole", ""), "holds no credentials"),
+        (issued(SecretAccessKey=None), "holds no credentials"),
+        (issued(SessionToken=""), "holds no credentials"),
+        (issued(SessionToken="canary" * 10_000), "the answer is not STS's"),
+        (issued(Expiration=None), "does not say when it expires"),
+        (issued(Expiration="2001-01-01T00:00:00Z"), "expired at 2001-01-01 00:00:00"),
+        ("<a><b/></a>", ""),
+        ("<a/>", ""),
+    ],
+)
+def test_an_answer_that_is_not_whole_is_no_answer(canned, alice, body, words):
+    with pytest.raises(Unreachable) as caught:
+        canned(body).call(BATCH, alice, {})
+    assert words in caught.value.message
+    assert "canary" not in caught.value.line
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize("inside", ["", "<Arn>a</Arn>", "<Other>x</Other>"])
+def test_an_answer_to_a_question_that_is_not_whole_is_no_answer(canned, alice, inside):
+    with pytest.raises(Unreachable, match="the answer is not STS's"):
+        canned(answer("GetCallerIdentity", inside)).caller_identity(alice)
+    with pytest.raises(Unreachable, match="the answer is not STS's"):
+        canned(answer("GetWebIdentityToken", inside)).web_identity_token(
+            {"Audience": ["x"], "SigningAlgorithm": "ES384"}, alice
+        )
