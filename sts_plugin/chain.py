@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sts_plugin.actions import WEB_IDENTITY, action_of, is_native
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import UNSIGNED_ACTIONS, Origin, Setting
-from sts_plugin.ourselves import named_profile, own_target, without_us
+from sts_plugin.ourselves import leads_home, named_profile, own_target, without_us
 from sts_plugin.profiles import OWN_PREFIX, Profile
 from sts_plugin.source_kinds import (
     CREDENTIAL_SOURCES,
@@ -98,17 +98,20 @@ def follow(
                 return Chain(hop, tuple(links), selected)
             # A profile may name itself when static keys stand beside its role.
             begins = False
-            if signer.name == current.name:
+            if signer.name != current.name:
+                current = signer
+                continue
+            # What the profile asks for itself is not what its own process gives.
+            process = own_target(current)
+            if process and leads_home(current, process):
                 current = without_us(current)
-                break
-            current = signer
-        elif (target := own_target(current)) is not None:
-            current = _alias(profiles, current, target, visited)
-            begins = True
-            if not links:
-                selected = current = _spoken_for(current, environ)
-        else:
+        target = own_target(current)
+        if target is None:
             break
+        current = _alias(profiles, current, target, visited)
+        begins = True
+        if not links:
+            selected = current = _spoken_for(current, environ)
     # What a profile asks for with its own credentials may be the machine's.
     top = not links or (len(links) == 1 and _asks_for_itself(links[0]))
     hop = profile_source(profiles, current, environ, top=top)

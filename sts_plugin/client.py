@@ -21,28 +21,28 @@ from sts_plugin.actions import GIVEN, proof_of
 from sts_plugin.chain import Link
 from sts_plugin.engine import Engine, chosen_profile
 from sts_plugin.errors import ConfigurationError, Unreachable
-from sts_plugin.forms import written
-from sts_plugin.keys import digest
-from sts_plugin.limits import problems
-from sts_plugin.model import Origin, Secret, Setting
+from sts_plugin.forms import seconds, words
+from sts_plugin.forms import tags as session_tags
+from sts_plugin.given import (
+    PROVEN,
+    absolute,
+    check_arguments,
+    said,
+    secret,
+    stands_for,
+)
+from sts_plugin.model import Origin
 from sts_plugin.profiles import Profile
+from sts_plugin.proofs import bring
 from sts_plugin.rules import check_regional
-from sts_plugin.tokens import whose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.model import Credentials, Plan, Secret
     from sts_plugin.sts import Identity, IdentityToken
 
 __all__ = ["Client"]
-
-PROVEN = {
-    "AssumeRoleWithSAML": "assertion, assertion_file or assertion_process",
-    "AssumeRoleWithWebIdentity": "token, token_file or token_process",
-    "GetDelegatedAccessToken": "token, token_file or token_process",
-}
-"""Calls that bring a proof along, and the arguments that it can be given by."""
 
 Duration = int | timedelta
 Policy = Mapping[str, Any] | Path | str
@@ -81,9 +81,11 @@ class Client:
         region: str | None = None,
         tell: Callable[[str], None] = logger.warning,
     ) -> None:
-        self._profile, self._explicit = chosen_profile(profile, os.environ)
+        # A variable that changes later must not turn a client into somebody else.
+        self._environ = dict(os.environ)
+        self._profile, self._explicit = chosen_profile(profile, self._environ)
         self._region = region
-        self._engine = Engine(os.environ, tell=tell)
+        self._engine = Engine(self._environ, tell=tell)
 
     # --- Calls that issue credentials ---
 
@@ -147,12 +149,13 @@ class Client:
 
         Nothing signs the call: the profile says no more than which STS is asked.
         """
+        proof, token = secret("token", token), None
         return self._issued(
             "AssumeRoleWithWebIdentity",
             {
                 "role_arn": ("role_arn", role_arn),
-                f"web_identity_token{GIVEN}": ("token", _stands_for(token)),
-                "web_identity_token_file": ("token_file", _absolute(token_file)),
+                f"web_identity_token{GIVEN}": ("token", stands_for(proof)),
+                "web_identity_token_file": ("token_file", absolute(token_file)),
                 "web_identity_token_process": ("token_process", token_process),
                 "role_session_name": ("role_session_name", role_session_name),
                 "provider_id": ("provider_id", provider_id),
@@ -160,7 +163,7 @@ class Client:
                 "policy": ("policy", policy),
                 "policy_arns": ("policy_arns", policy_arns),
             },
-            proof=token,
+            proof=proof,
         )
 
     def assume_role_with_saml(  # noqa: PLR0913 - STS has that many
@@ -181,11 +184,12 @@ class Client:
         ``principal_arn``; its SessionDuration attribute is the longest ``duration``.
         Nothing signs the call.
         """
+        proof, assertion = secret("assertion", assertion), None
         return self._issued(
             "AssumeRoleWithSAML",
             {
-                f"saml{GIVEN}": ("assertion", _stands_for(assertion)),
-                "saml_file": ("assertion_file", _absolute(assertion_file)),
+                f"saml{GIVEN}": ("assertion", stands_for(proof)),
+                "saml_file": ("assertion_file", absolute(assertion_file)),
                 "saml_process": ("assertion_process", assertion_process),
                 "role_arn": ("role_arn", role_arn),
                 "principal_arn": ("principal_arn", principal_arn),
@@ -193,7 +197,7 @@ class Client:
                 "policy": ("policy", policy),
                 "policy_arns": ("policy_arns", policy_arns),
             },
-            proof=assertion,
+            proof=proof,
         )
 
     def get_session_token(
@@ -266,14 +270,15 @@ class Client:
         token_process: str | None = None,
     ) -> Credentials:
         """Return credentials for a trade-in token (GetDelegatedAccessToken)."""
+        proof, token = secret("token", token), None
         return self._issued(
             "GetDelegatedAccessToken",
             {
-                f"trade_in_token{GIVEN}": ("token", _stands_for(token)),
-                "trade_in_token_file": ("token_file", _absolute(token_file)),
+                f"trade_in_token{GIVEN}": ("token", stands_for(proof)),
+                "trade_in_token_file": ("token_file", absolute(token_file)),
                 "trade_in_token_process": ("token_process", token_process),
             },
-            proof=token,
+            proof=proof,
         )
 
     # --- Calls that tell something ---
@@ -285,7 +290,9 @@ class Client:
 
     def get_access_key_info(self, access_key_id: str) -> str:
         """Return the account that an access key id belongs to (GetAccessKeyInfo)."""
-        _check("GetAccessKeyInfo", {"AccessKeyId": access_key_id})
+        what = "GetAccessKeyInfo"
+        given = said(what, {"access_key_id": access_key_id})
+        check_arguments(what, {"AccessKeyId": given["access_key_id"].value})
         plan = self._plan()
         signer = self._engine.credentials(plan)
         return self._engine.sts(plan).access_key_account(access_key_id, signer)
@@ -295,8 +302,10 @@ class Client:
 
         ``message`` is the encoded message, or the whole error text that ends in it.
         """
-        encoded = message.rsplit(maxsplit=1)[-1] if message.split() else ""
-        _check("DecodeAuthorizationMessage", {"EncodedMessage": encoded})
+        what = "DecodeAuthorizationMessage"
+        given = said(what, {"message": message})
+        encoded = (given["message"].value.split() or [""])[-1]
+        check_arguments(what, {"EncodedMessage": encoded})
         plan = self._plan()
         signer = self._engine.credentials(plan)
         text = self._engine.sts(plan).decoded_message(encoded, signer)
@@ -313,7 +322,7 @@ class Client:
 
     def get_web_identity_token(
         self,
-        audience: Sequence[str],
+        audience: Sequence[str] | str,
         *,
         signing_algorithm: str = "ES384",
         duration: Duration | None = None,
@@ -326,15 +335,22 @@ class Client:
         cached.
         """
         what = "GetWebIdentityToken"
-        arguments: dict[str, Any] = {
-            "Audience": list(audience),
-            "SigningAlgorithm": signing_algorithm,
-        }
-        if duration is not None:
-            arguments["DurationSeconds"] = int(written(duration))
-        if tags is not None:
-            arguments["Tags"] = [{"Key": k, "Value": v} for k, v in tags.items()]
-        _check(what, arguments)
+        given = said(
+            what,
+            {
+                "audience": [audience] if isinstance(audience, str) else audience,
+                "signing_algorithm": signing_algorithm,
+                "duration": duration,
+                "tags": tags,
+            },
+        )
+        arguments: dict[str, Any] = {"Audience": words(given["audience"])}
+        arguments["SigningAlgorithm"] = given["signing_algorithm"].value
+        if "duration" in given:
+            arguments["DurationSeconds"] = seconds(given["duration"])
+        if "tags" in given:
+            arguments["Tags"] = session_tags(given["tags"])
+        check_arguments(what, arguments)
         plan = self._plan()
         check_regional(what, plan.endpoint)
         signer = self._engine.credentials(plan)
@@ -350,35 +366,21 @@ class Client:
         action: str,
         arguments: Mapping[str, tuple[str, Any]],
         *,
-        proof: str | None = None,
+        proof: Secret | None = None,
     ) -> Credentials:
         """Make a call of ``key -> (argument's name, value)``."""
         origin = Origin(f"{action}()")
-        said = {
-            key: Setting(name, written(value), origin)
-            for key, (name, value) in arguments.items()
-            if value is not None
-        }
-        profile = Profile(f"{action}()", origin, config=said)
+        names = {name: key for key, (name, _) in arguments.items()}
+        given = said(action, dict(arguments.values()))
+        config = {names[name]: setting for name, setting in given.items()}
+        profile = Profile(str(origin), origin, config=config)
         if action in PROVEN and proof_of(profile, action) is None:
             raise ConfigurationError(
                 f"{origin}: there is nothing that proves who asks",
                 hint=f"give {PROVEN[action]}",
             )
         plan = self._plan(Link(profile, action))
-        return self._engine.credentials(plan, proof=Secret(proof) if proof else None)
-
-
-def _absolute(path: str | Path | None) -> str | None:
-    return None if path is None else str(Path(path).expanduser().absolute())
-
-
-def _stands_for(proof: str | None) -> str | None:
-    return None if proof is None else digest(whose(proof))
-
-
-def _check(action: str, arguments: Mapping[str, Any]) -> None:
-    for name, why in problems(action, arguments):
-        raise ConfigurationError(
-            f"{action}: {name} {why}", hint="see the STS API reference"
-        )
+        if proof is not None:
+            # The cache must not vouch for what STS would refuse by now.
+            bring(plan.calls[-1], self._environ, given=proof)
+        return self._engine.credentials(plan, proof=proof)

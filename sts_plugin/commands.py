@@ -1,26 +1,26 @@
 """Running a command that a profile names: for a code, a token, an assertion.
 
-Without a shell, without AWS secrets in its environment, and never without an end. Its
-stderr is ours, so that a "touch your key" is seen where the SDK shows it; its stdin is
-empty, the terminal itself is there for it.
+Without a shell, without AWS secrets in its environment, and never without an end. What
+it says on stderr is seen where ours is, such as a "touch your key"; its stdin is empty,
+the terminal itself is there for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shlex
 import subprocess
 import threading
-import time
 from typing import IO, TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError, NoAnswer
 from sts_plugin.files import BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sts_plugin.model import Setting
 
@@ -31,6 +31,12 @@ SECRET_NAME = re.compile(r"AWS_(?:.*_)?(?:ACCESS_KEY|SECRET|TOKEN)(?:_.*)?(?<!_F
 
 SHELL = re.compile(r"[|&;<>$`~*]")
 """What means something to a shell, as which aws-vault would have run the command."""
+
+STDERR = 2
+
+LAST_WORDS_SECONDS = 0.2
+"""Time for what a command that has ended had printed: it is in the pipe already. What
+it has left running, a browser perhaps, may hold the pipe for hours."""
 
 BY_HAND = "run the command by hand to see"
 
@@ -90,34 +96,66 @@ def _run(words: Sequence[str], environ: Mapping[str, str], seconds: float) -> st
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        # Never our own where that is a pipe: the SDK at its end waits until everybody
+        # has closed it, a browser that the command has started included.
+        stderr=None if _at_a_terminal() else subprocess.PIPE,
     ) as process:
         try:
-            return _output(process, time.monotonic() + seconds)
+            with _relayed(process.stderr):
+                return _output(process, seconds)
         except BaseException:
             process.kill()
             raise
 
 
-def _output(process: subprocess.Popen[bytes], deadline: float) -> str:
+def _at_a_terminal() -> bool:
+    with contextlib.suppress(OSError):  # it is closed
+        return os.isatty(STDERR)
+    return False
+
+
+@contextlib.contextmanager
+def _relayed(pipe: IO[bytes] | None) -> Iterator[None]:
+    """Pass on what the command says, for as long as it runs."""
+    if pipe is None:
+        yield
+        return
+
+    def relay() -> None:
+        with contextlib.suppress(OSError, ValueError):  # one of the two was closed
+            while data := pipe.read(65536):
+                os.write(STDERR, data)
+
+    thread = threading.Thread(target=relay, daemon=True)
+    thread.start()
+    yield
+    thread.join(LAST_WORDS_SECONDS)
+
+
+def _output(process: subprocess.Popen[bytes], seconds: float) -> str:
     """Return what the process prints until it ends well.
 
     The pipe is read in a thread of its own and without a buffer, whose lock would make
     its closing wait for what the process left behind.
     """
     printed = io.BytesIO()
-    reader = threading.Thread(target=_read, args=(process.stdout, printed), daemon=True)
+    reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
     reader.start()
-    reader.join(max(0, deadline - time.monotonic()))
-    if reader.is_alive():
-        raise subprocess.TimeoutExpired(process.args, 0)
+    process.wait(seconds)
+    reader.join(LAST_WORDS_SECONDS)
     if printed.tell() > BYTES_MAX:
         raise OSError(0, f"it printed more than {BYTES_MAX} bytes")
-    if process.wait(max(0, deadline - time.monotonic())):
+    if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
     return printed.getvalue().decode(errors="replace")
 
 
-def _read(pipe: IO[bytes], printed: io.BytesIO) -> None:
+def _read(process: subprocess.Popen[bytes], printed: io.BytesIO) -> None:
+    pipe = process.stdout
+    assert pipe is not None  # it was asked for
     with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
-        while printed.tell() <= BYTES_MAX and (data := pipe.read(65536)):
+        while data := pipe.read(65536):
             printed.write(data)
+            if printed.tell() > BYTES_MAX:
+                process.kill()  # it would wait for us to go on
+                return

@@ -155,7 +155,7 @@ class Engine:
             refuse_recursion(call.mfa_serial, self._environ)
         if proof and proof.how == "process":
             setting = proof.setting
-            guarded(call.profile, setting.key, setting.origin, self._environ)
+            guarded(call.guard, setting.key, setting.origin, self._environ)
         if source.kind == "process":
             key = "credential_process"
             guarded(source.profile, key, source.origin, self._environ)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.files import read_text
+from sts_plugin.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "contexts",
+    "cut",
     "file_path",
     "policy",
     "policy_arns",
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 FILE = "file://"
-SHOWN_MAX = 60
+SHOWN_MAX, CUT = 60, 200
 
 
 def text(setting: Setting) -> str:
@@ -130,20 +132,20 @@ def policy(setting: Setting) -> str:
     return text if latin else json.dumps(found, separators=(",", ":"))
 
 
-def contexts(setting: Setting) -> list[dict[str, str]]:
+def contexts(setting: Setting) -> list[dict[str, str | Secret]]:
     """Return provided contexts: ``PROVIDER_ARN=file:///path`` with commas or lines.
 
     Programs, which have the assertions, give a JSON object of provider and assertion.
     """
     if setting.value.lstrip().startswith("{"):
-        given = _json(setting, setting.value)
-        if not all(isinstance(assertion, str) for assertion in given.values()):
+        given = _secrets(_json(setting, setting.value))
+        if given is None:
             raise wrong(setting, "is not an object of strings", "write each as text")
         return [
             {"ProviderArn": provider, "ContextAssertion": assertion}
             for provider, assertion in given.items()
         ]
-    found = []
+    found: list[dict[str, str | Secret]] = []
     for word in words(setting):
         provider, equals, place = word.partition("=")
         if not equals or not place.strip().startswith(FILE):
@@ -152,9 +154,14 @@ def contexts(setting: Setting) -> list[dict[str, str]]:
                 "does not name a file for each provider",
                 "write PROVIDER_ARN=file:///path/of/the/assertion",
             )
-        assertion = _file_text(setting, place.strip()).strip()
+        assertion = Secret(_file_text(setting, place.strip()).strip())
         found.append({"ProviderArn": provider.strip(), "ContextAssertion": assertion})
     return found
+
+
+def _secrets(given: Mapping[str, object]) -> dict[str, Secret] | None:
+    found = {key: Secret(one) for key, one in given.items() if isinstance(one, str)}
+    return found if len(found) == len(given) else None
 
 
 def file_path(setting: Setting, value: str = "", *, relative: bool = False) -> Path:
@@ -176,7 +183,8 @@ def file_path(setting: Setting, value: str = "", *, relative: bool = False) -> P
 def written(value: object) -> str:
     """Return what a program gives as a profile would say it: the way back.
 
-    Takes text, numbers, a timedelta, the path of a policy, a mapping, a sequence.
+    Takes text, whole numbers, a timedelta, the path of a policy, a mapping, a list or a
+    tuple; raises TypeError for anything else.
     """
     match value:
         case str():
@@ -189,15 +197,32 @@ def written(value: object) -> str:
             return json.dumps(dict(value))
         case int():
             return str(value)
+        case list() | tuple():
+            return json.dumps(list(value))
         case _:
-            return json.dumps(list(value))  # type: ignore[call-overload]
+            raise TypeError(f"is a {type(value).__name__}")
 
 
 def shown(setting: Setting) -> str:
-    """Return a value in one line; an assertion is not shown."""
-    if setting.key.endswith("provided_contexts") and FILE not in setting.value:
-        return "..."
-    return " ".join(setting.value.split())
+    """Return a value in one line, without an assertion or a command's options."""
+    value = " ".join(setting.value.split())
+    if setting.key.endswith("provided_contexts"):
+        parts = [part.strip() for part in value.split(",")]
+        named = [part.partition("=")[2].strip().startswith(FILE) for part in parts]
+        return ", ".join(
+            part if good and not value.startswith("{") else "..."
+            for part, good in zip(parts, named, strict=True)
+        )
+    if setting.key.endswith("_process"):
+        # Its options may hold a password.
+        program, blank, _ = value.partition(" ")
+        return f"{program} ..." if blank else program
+    return value
+
+
+def cut(text: str) -> str:
+    """Return a text for a message, cut where it is too long to be what it should be."""
+    return text if len(text) <= CUT else f"{text[:CUT]}..."
 
 
 def wrong(setting: Setting, why: str, hint: str) -> ConfigurationError:
@@ -218,8 +243,8 @@ def _file_text(setting: Setting, value: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigurationError(
-            f"{setting.origin}: {setting.key}{setting.owner}: {path} cannot be read:"
-            f" {reason}",
+            f"{setting.origin}: {setting.key}{setting.owner}: {cut(str(path))}"
+            f" cannot be read: {reason}",
             hint="check the path and the file's mode",
         ) from None
 

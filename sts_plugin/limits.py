@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sts_plugin.actions import ACTIONS
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.forms import wrong
+from sts_plugin.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,6 +145,11 @@ def _broken(
     shapes: Mapping[str, Any],
 ) -> Iterator[str]:
     """Yield what a value breaks of its shape, inner values included."""
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if isinstance(value, str) and not _is_text(value):
+        yield "holds bytes that are no text"
+        return
     model = {**shapes[shape], **STRICTER.get(name, {})}
     why = _range(model, value)
     if isinstance(value, str) and not why:
@@ -159,6 +165,11 @@ def _broken(
     elif isinstance(value, list):
         for one in value:
             yield from _broken("", model["member"]["shape"], one, shapes)
+
+
+def _is_text(value: str) -> bool:
+    """Whether Python did not have to make do with bytes that it could not read."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _range(model: Mapping[str, Any], value: Any) -> str:  # noqa: ANN401 - as above

@@ -215,7 +215,8 @@ class SourceHop:
 
     ``identity`` names what can be told of them without a secret (an access key
     id, or a digest of the settings they come from). ``explicit`` is False when
-    the environment may speak for the profile, as in botocore.
+    the environment may speak for the profile, as in botocore. ``proof`` is what the
+    first call brings along, where nothing signs it.
     """
 
     kind: SourceKind
@@ -225,6 +226,7 @@ class SourceHop:
     explicit: bool = True
     long_term: bool = False
     origin: Origin | None = None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +234,15 @@ class Proof:
     """What a call brings along that no access key signs: a token, an assertion.
 
     ``argument`` is STS's name for it. ``setting`` names the file that holds it, or
-    the command that prints it, or stands for what a program gives: then it is a digest
-    of whose it is.
+    the command that prints it, or stands for what a program gives, by a digest.
+    ``whose`` is a digest that tells one identity's from another's, "" where it was not
+    known when the plan was made: of what a command will print, or a missing file.
     """
 
     argument: ProofArgument
     setting: Setting
     how: Literal["file", "process", "given"]
+    whose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,16 @@ class Call:
     def signed(self) -> bool:
         """Whether the caller's credentials sign it."""
         return self.action not in UNSIGNED_ACTIONS
+
+    @property
+    def of_program(self) -> bool:
+        """Whether a program asks for it, and no profile."""
+        return self.profile.endswith("()")
+
+    @property
+    def guard(self) -> str:
+        """A name for what a command of this call must not ask for."""
+        return self.key if self.of_program else self.profile
 
     @property
     def kind(self) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sts_plugin.model import Setting
     from sts_plugin.profiles import Profile
 
-__all__ = ["named_profile", "own_target", "without_us"]
+__all__ = ["leads_home", "named_profile", "own_target", "without_us"]
 
 
 def own_target(profile: Profile) -> Setting | None:
@@ -36,6 +36,11 @@ def own_target(profile: Profile) -> Setting | None:
     if process is None or source_kind(profile) != "process":
         return None
     return process if _is_ours(_words(process)) else None
+
+
+def leads_home(profile: Profile, process: Setting) -> bool:
+    """Whether our own command line is for the profile it stands in."""
+    return _named_profiles(_words(process))[-1:] == [profile.name]
 
 
 def without_us(profile: Profile) -> Profile:

@@ -12,7 +12,7 @@ another identity's credentials. Runs nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sts_plugin.actions import (
     ACTIONS,
@@ -31,21 +31,24 @@ from sts_plugin.model import (
     Call,
     CodeSettings,
     Plan,
+    Secret,
 )
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.rules import check_order, lowered
 from sts_plugin.settings import SESSION_SECONDS_DEFAULT
-from sts_plugin.source_kinds import proof_identity, proof_source
+from sts_plugin.source_kinds import proof_source
+from sts_plugin.tokens import identified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sts_plugin.model import Endpoint, Setting
+    from sts_plugin.model import Endpoint, Proof, Setting
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = ["Placement", "make_plan", "place_mfa"]
 
 MFA_MODES = ("session", "direct")
+ENVIRONMENT = "environment"
 SESSION_SECONDS = "session_duration_seconds"
 
 
@@ -112,9 +115,14 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     it. Raises ConfigurationError for everything that is wrong on paper; limits of
     single values are checked by ``limits.check``.
     """
-    chain = follow(profiles, name, environ, explicit=explicit)
-    if then:
-        chain = _continued(chain, then)
+    if then and then.action in UNSIGNED_ACTIONS:
+        # Nothing signs it: of the profile, only region and endpoint matter.
+        selected = profiles[name] if explicit else profiles.get(name)
+        chain = Chain(proof_source(then.profile, then.action), (then,), selected)
+    else:
+        chain = follow(profiles, name, environ, explicit=explicit)
+        chain = _continued(chain, then) if then else chain
+    _refuse_idle_policy(profiles.get(name), chain)
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
     speakers = _speakers(chain, profiles)
     notes: list[str] = []
@@ -129,10 +137,9 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
 
 
 def _continued(chain: Chain, then: Link) -> Chain:
-    if then.action in UNSIGNED_ACTIONS:
-        source = proof_source(then.profile, then.action)
-        return Chain(source, (then,), chain.selected)
     user = chain.selected.get("mfa_serial") if chain.selected else None
+    if chain.source.kind == ENVIRONMENT or not chain.source.long_term:
+        user = None  # not the profile's own keys, or none that get a session
     if user and not chain.links and then.action == "AssumeRole":
         # What a user with a device gives is an MFA session: so it does here.
         said = {"mfa_serial": user, **then.profile.config}
@@ -154,7 +161,7 @@ def _calls(
     source = chain.source
     serials = [_serial(link.profile, link.action, notes) for link in chain.links]
     user = None
-    if not chain.links and chain.selected and source.kind != "environment":
+    if not chain.links and chain.selected and source.kind != ENVIRONMENT:
         user = _serial(chain.selected, "AssumeRole", notes)
     placement = place_mfa(
         [serial.value if serial else None for serial in serials],
@@ -179,7 +186,8 @@ def _calls(
     for link, serial, own in zip(chain.links, serials, placement.roles, strict=False):
         key = calls[-1].key if calls else source.key
         notes += _unused(link)
-        call = _call(link, serial if own else None)
+        first = None if calls or link.action not in UNSIGNED_ACTIONS else source.proof
+        call = _call(link, serial if own else None, first)
         long_term = source.long_term and not calls
         # What a process prints is known when it has run; the resolver looks again.
         unknown = source.kind == "process" and not calls
@@ -188,6 +196,28 @@ def _calls(
         check_order(call, calls, endpoint, long_term=long_term)
         calls.append(_keyed(call, key, endpoint))
     return tuple(calls)
+
+
+def _refuse_idle_policy(asked_for: Profile | None, chain: Chain) -> None:
+    """Raise for a session policy in a profile asked for that makes no call.
+
+    Whoever wrote it counts on it. (Keys in the environment win over all of a profile.)
+    """
+    making = {link.profile.name for link in chain.links}
+    for profile in (asked_for, chain.selected):
+        if (
+            profile is None
+            or profile.name in making
+            or chain.source.kind == ENVIRONMENT
+        ):
+            continue
+        for key in POLICIES:
+            if setting := profile.get(key):
+                raise wrong(
+                    setting,
+                    "narrows nothing: this profile asks for no call of its own",
+                    "put it beside the role_arn, or remove it",
+                )
 
 
 def _unused(link: Link) -> Iterator[str]:
@@ -262,11 +292,14 @@ def _session_key(key: str, serial: str | None, endpoint: Endpoint) -> str:
     return digest("session", key, serial, endpoint.url, scope)
 
 
-def _call(link: Link, serial: Setting | None) -> Call:
+def _call(link: Link, serial: Setting | None, read: Proof | None) -> Call:
     """Make the call that a profile asks for; its key is yet to be told."""
     profile, action = link.profile, ACTIONS[link.action]
     arguments, settings = arguments_of(profile, action)
-    proof = proof_of(profile, action.name)
+    # Read once: the key of the answer and what is brought along must speak of the same.
+    proof = read or proof_of(profile, action.name)
+    if proof and not read:
+        proof = identified(proof)
     origin = next((one.origin for one in settings.values()), profile.origin)
     if serial:
         arguments["SerialNumber"] = serial.value
@@ -292,13 +325,16 @@ def _call(link: Link, serial: Setting | None) -> Call:
 def _keyed(call: Call, key: str, endpoint: Endpoint) -> Call:
     """Return the call with the key of its answer, given that of its caller."""
     if call.action == "GetSessionToken":
-        return replace(call, key=_session_key(key, call.mfa_serial, endpoint))
+        key = _session_key(key, call.mfa_serial, endpoint)
+        # A program that asks for a certain time is not served the session of others.
+        asked = call.arguments.get("DurationSeconds")
+        return replace(call, key=digest(key, asked) if asked else key)
     where = [endpoint.url, endpoint.region, endpoint.legacy]
     # The source's own key tells the proof of a call that nothing signs.
-    brought = call.proof and call.signed and proof_identity(call.proof)
-    return replace(
-        call, key=digest(call.action, key, dict(call.arguments), brought, where)
-    )
+    proof = call.proof if call.signed else None
+    brought = proof and [proof.how, proof.setting.value, proof.whose]
+    arguments = _without_secrets(dict(call.arguments))
+    return replace(call, key=digest(call.action, key, arguments, brought, where))
 
 
 def _first(speakers: Sequence[Profile], key: str) -> Setting | None:
@@ -327,3 +363,14 @@ def _codes(speakers: Sequence[Profile]) -> CodeSettings:
         if process or totp_file:
             return CodeSettings(process, totp_file)
     return CodeSettings()
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - whatever JSON is made of
+    """Return JSON-able values in which a digest stands for each secret."""
+    if isinstance(value, Secret):
+        return digest("secret", value.reveal())
+    if isinstance(value, dict):
+        return {key: _without_secrets(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    return value

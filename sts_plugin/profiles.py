@@ -19,7 +19,7 @@ from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import read_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from sts_plugin.ini import Section
     from sts_plugin.model import Origin, Setting
@@ -42,21 +42,44 @@ STATIC_KEYS = frozenset(
 )
 """Whose keys they are is never inherited: ``include_profile`` leaves them out."""
 
+SSO = "sso_session sso_account_id sso_role_name sso_start_url sso_region"
+OWN_CREDENTIALS: tuple[frozenset[str], ...] = (
+    frozenset({"aws_access_key_id", "aws_secret_access_key"}),
+    frozenset({"credential_process"}),
+    frozenset({"login_session"}),
+    frozenset(SSO.split()),
+)
+"""Ways in which a profile has credentials, as the SDKs know them."""
+
+BORROWED_CREDENTIALS = tuple(
+    frozenset({key})
+    for key in (
+        "source_profile",
+        "credential_source",
+        "web_identity_token_file",
+        "web_identity_token_process",
+        "saml_file",
+        "saml_process",
+    )
+)
+"""Ways in which a call that a profile asks for is signed or proven."""
+
+CALLS = frozenset(
+    {
+        "federation_name",
+        "role_arn",
+        "target_principal",
+        "trade_in_token_file",
+        "trade_in_token_process",
+    }
+)
+"""What makes a profile ask for a call."""
+
 ALTERNATIVES: tuple[frozenset[str], ...] = (
-    frozenset(
-        {
-            "credential_source",
-            "saml_file",
-            "saml_process",
-            "source_profile",
-            "web_identity_token_file",
-            "web_identity_token_process",
-        }
-    ),
     frozenset({"trade_in_token_file", "trade_in_token_process"}),
     frozenset({"mfa_process", "totp_file"}),
 )
-"""Keys of which a profile says one: to say it is to inherit none of the others."""
+"""Other keys of which a profile says one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +183,26 @@ class Profiles:
         return replace(profile, fallback=inherited) if inherited else profile
 
 
-def _silenced_by(keys: Iterable[str]) -> set[str]:
-    """Return the plain names of the keys that are not inherited beside these."""
-    said = {key.removeprefix(OWN_PREFIX) for key in keys}
-    others = (group for group in ALTERNATIVES if group & said)
-    return said.union(STATIC_KEYS, *others)
+def _silenced_by(settings: Mapping[str, Setting]) -> set[str]:
+    """Return the plain names of the keys that are not inherited beside these.
+
+    A profile that says where its credentials come from takes no other way from what it
+    includes, and no call either where they are its own: it would be somebody else.
+    """
+    said = {key.removeprefix(OWN_PREFIX) for key in settings}
+    silenced = said.union(
+        STATIC_KEYS, *(group for group in ALTERNATIVES if group & said)
+    )
+    process = settings.get("credential_process")
+    if process and ("sts-plugin" in process.value or "sts_plugin" in process.value):
+        said -= {"credential_process"}  # that is us: it has none of its own
+    ways = (*OWN_CREDENTIALS, *BORROWED_CREDENTIALS)
+    taken = [way for way in ways if way & said]
+    if taken:
+        silenced |= {key for way in ways if way not in taken for key in way}
+    if any(way in OWN_CREDENTIALS for way in taken):
+        silenced |= CALLS
+    return silenced
 
 
 def load_profiles(environ: Mapping[str, str]) -> Profiles:

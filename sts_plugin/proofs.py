@@ -16,11 +16,11 @@ from sts_plugin import settings
 from sts_plugin.commands import output_of
 from sts_plugin.errors import ConfigurationError, HumanNeeded
 from sts_plugin.files import read_text
-from sts_plugin.forms import file_path
+from sts_plugin.forms import cut, file_path
 from sts_plugin.guard import guarded
 from sts_plugin.model import Secret
 from sts_plugin.saml import encoded, read_assertion
-from sts_plugin.tokens import claims
+from sts_plugin.tokens import claims, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,12 @@ def bring(
         text = given
     else:
         text = _text(call, proof, environ)
+    if proof.how == "file" and identity_of(proof, text.reveal()) != proof.whose:
+        # The plan, and with it the key of every entry, was made for another one.
+        raise ConfigurationError(
+            f"{_where(proof.setting)}: the file was changed while it was read",
+            hint="run it again",
+        )
     if proof.argument == "SAMLAssertion":
         return _saml(call, proof.setting, text, now)
     token = Secret(text.reveal().strip())
@@ -83,7 +89,7 @@ def bring(
 def _text(call: Call, proof: Proof, environ: Mapping[str, str]) -> Secret:
     setting = proof.setting
     if proof.how == "process":
-        above = guarded(call.profile, setting.key, setting.origin, environ)
+        above = guarded(call.guard, setting.key, setting.origin, environ)
         return Secret(
             output_of(
                 setting,
@@ -98,7 +104,7 @@ def _text(call: Call, proof: Proof, environ: Mapping[str, str]) -> Secret:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ConfigurationError(
-            f"{_where(setting)}: {path} cannot be read: {reason}",
+            f"{_where(setting)}: {cut(str(path))} cannot be read: {reason}",
             hint="check the path and the file's mode",
         ) from None
 
@@ -127,16 +133,12 @@ def _refuse_expired(setting: Setting, what: str, ends: datetime, now: datetime) 
 
 
 def _saml(call: Call, setting: Setting, text: Secret, now: datetime) -> dict[str, Any]:
-    try:
-        document = encoded(text.reveal())
-        assertion = read_assertion(document)
-    except ValueError as error:
-        # Base64's own errors speak of padding: that helps nobody.
-        why = str(error) if str(error).startswith("it") else "it is not base64"
+    document, assertion = _read(text)
+    if document is None or isinstance(assertion, str):
         raise ConfigurationError(
-            f"{_where(setting)} gave no SAML assertion: {why}",
+            f"{_where(setting)} gave no SAML assertion: {assertion}",
             hint="it must print the SAMLResponse of the sign-in form, in base64",
-        ) from None
+        )
     if assertion.expires:
         _refuse_expired(setting, "SAML assertion", assertion.expires, now)
     if not assertion.meant_for_aws:
@@ -148,7 +150,7 @@ def _saml(call: Call, setting: Setting, text: Secret, now: datetime) -> dict[str
         )
     role_arn, principal_arn = _chosen(call, setting, assertion)
     brought: dict[str, Any] = {
-        "SAMLAssertion": Secret(document),
+        "SAMLAssertion": document,
         "RoleArn": role_arn,
         "PrincipalArn": principal_arn,
     }
@@ -163,6 +165,20 @@ def _saml(call: Call, setting: Setting, text: Secret, now: datetime) -> dict[str
             )
         brought["DurationSeconds"] = most
     return brought
+
+
+def _read(text: Secret) -> tuple[Secret | None, Assertion | str]:
+    """Return the document in base64 and what it says, or what is wrong with it.
+
+    A function of its own, which does not raise: no frame of a traceback holds it.
+    """
+    try:
+        document = Secret(encoded(text.reveal()))
+        return document, read_assertion(document.reveal())
+    except ValueError as error:
+        # Base64's own errors speak of padding: that helps nobody.
+        why = str(error) if str(error).startswith("it") else "it is not base64"
+        return None, why
 
 
 def _chosen(call: Call, setting: Setting, assertion: Assertion) -> tuple[str, str]:

@@ -38,7 +38,8 @@ def failure(error: Exception, what: str) -> StsPluginError:
         aws.ProxyConnectionError,
         aws.SSLError,
     )
-    if isinstance(error, ResponseParserError):
+    unread = str(error).startswith("Invalid timestamp")  # a bare ValueError
+    if unread or isinstance(error, ResponseParserError):
         # Its text quotes the answer, secrets included.
         return no_answer(what, "the answer is not STS's")
     told = (*unsent, aws.ReadTimeoutError, aws.ConnectionClosedError)
@@ -70,7 +71,8 @@ def refusal(
     code, text = str(error.get("Code", "")), str(error.get("Message", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = f"AWS refused {what}: {code}: {text}"
-    if status >= 500 or "Throttl" in code:  # noqa: PLR2004 - HTTP's server errors
+    later = "Throttl" in code or code == "IDPCommunicationError"
+    if status >= 500 or later:  # noqa: PLR2004 - HTTP's server errors
         return no_answer(what, f"{code} {text}".strip())
     if code == "AccessDenied" and "MultiFactorAuthentication failed" in text:
         if "invalid MFA one time pass code" in text:
@@ -144,6 +146,7 @@ HINTS: Mapping[str, str] = {
     "InvalidAuthorizationMessageException": (
         "give the encoded message whole, as the error of the request printed it"
     ),
+    "JWTPayloadSizeExceededException": "ask for fewer tags or audiences",
     "OutboundWebIdentityFederationDisabledException": (
         "an administrator must switch on outbound web identity federation in IAM"
     ),

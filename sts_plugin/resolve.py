@@ -209,7 +209,7 @@ class Resolver:
             "kind": call.kind,
             "action": call.action,
             "subject": call.subject,
-            "profile": call.profile,
+            "profile": self._plan.profile if call.of_program else call.profile,
             "caller": caller.access_key_id if caller else "",
         }
         life = Life(issued, credentials.expiration)

@@ -61,7 +61,8 @@ def check_order(
         raise ConfigurationError(
             f"{where} must be signed with the long-term keys of a user",
             hint="let source_profile name a profile with aws_access_key_id and without"
-            " a session token",
+            " a session token; where a credential_process prints such keys, set"
+            " sts_plugin_long_term = yes beside it",
         )
     if call.action == "GetFederationToken" and not (
         {"Policy", "PolicyArns"} & call.arguments.keys()
@@ -74,7 +75,8 @@ def check_order(
     if call.action == "AssumeRoot":
         check_regional(where, endpoint)
     _check_source_identity(call, before)
-    if long_term or all(one.action == "GetSessionToken" for one in before):
+    session = bool(before) and all(one.action == "GetSessionToken" for one in before)
+    if long_term or session:
         _check_transitive_tags(call)
 
 

@@ -17,12 +17,12 @@ from sts_plugin.forms import yes
 from sts_plugin.keys import digest
 from sts_plugin.model import Origin, Setting, SourceHop
 from sts_plugin.profiles import Profile
-from sts_plugin.tokens import whose_file
+from sts_plugin.tokens import identified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sts_plugin.model import Proof, SourceKind
+    from sts_plugin.model import SourceKind
     from sts_plugin.profiles import Profiles
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "has_static_keys",
     "named_source",
     "profile_source",
-    "proof_identity",
     "proof_source",
     "source_kind",
     "static_keys",
@@ -108,7 +107,9 @@ def profile_source(
     said = [profile.settings()]
     if session := profile.plain("sso_session"):
         said.append(dict(profiles.sso_sessions.get(session.value, {})))
-    settings = [{key: item.value for key, item in one.items()} for one in said]
+    settings = [
+        {key: item.value for key, item in one.items() if item.profile} for one in said
+    ]
     identity = digest(kind, profile.name, settings)
     stated = profile.get("long_term")
     return SourceHop(
@@ -129,6 +130,7 @@ def proof_source(profile: Profile, action: str) -> SourceHop:
     """
     proof = proof_of(profile, action)
     assert proof is not None  # it is what made the action this one
+    proof = identified(proof)
     kind: SourceKind = "saml" if action == SAML else "web-identity"
     setting = proof.setting
     if action == WEB_IDENTITY and not profile.get("role_arn"):
@@ -136,19 +138,10 @@ def proof_source(profile: Profile, action: str) -> SourceHop:
             f"{setting.origin}: {setting.key}{setting.owner} is there and no role_arn",
             hint="add the role_arn that the token is for",
         )
-    identity = digest(kind, *proof_identity(proof))
-    return SourceHop(kind, profile.name, identity, identity, origin=setting.origin)
-
-
-def proof_identity(proof: Proof) -> list[object]:
-    """Return what tells one proof from another: what it is called, whose it is.
-
-    The file of one machine may have the name of another's, and who signs in may
-    change: what a file says is looked at. What a command would say is not known.
-    """
-    setting = proof.setting
-    whose = whose_file(setting.value) if proof.how == "file" else None
-    return [proof.how, setting.value, whose]
+    identity = digest(kind, proof.how, setting.value, proof.whose)
+    return SourceHop(
+        kind, profile.name, identity, identity, origin=setting.origin, proof=proof
+    )
 
 
 def web_identity_in_environment(

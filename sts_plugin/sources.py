@@ -21,7 +21,7 @@ from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.guard import guarded
 from sts_plugin.model import Credentials, Endpoint, Secret
-from sts_plugin.source_kinds import KEY_ID, SECRET, static_keys
+from sts_plugin.source_kinds import KEY_ID, SECRET, profile_source, static_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +57,7 @@ def load_source(
     elif hop.kind == "environment":
         found = _environment(environ)
     else:
+        _refuse_changed(hop, profiles, environ)
         make = functools.partial(_session, hop, profiles, endpoint, session)
         found = _by_botocore(hop, make, environ, endpoint.region)
     token = found.session_token
@@ -70,16 +71,34 @@ def load_source(
     return found
 
 
+def _refuse_changed(
+    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+) -> None:
+    """Raise if the profile says something else than when the plan was made.
+
+    The keys of all entries behind it were made for what it said then.
+    """
+    profile = profiles.get(hop.profile)
+    if profile is None or hop.kind not in {"process", "sso", "login"}:
+        return
+    if profile_source(profiles, profile, environ, top=True).identity != hop.identity:
+        raise _changed(hop)
+
+
+def _changed(hop: SourceHop) -> ConfigurationError:
+    return ConfigurationError(
+        f'the keys of profile "{hop.profile}" were changed while they were read',
+        hint="run it again",
+    )
+
+
 def _static(hop: SourceHop, profiles: Profiles) -> Credentials:
     profile = profiles[hop.profile]
     in_file, token = static_keys(profile)
     key_id, secret = in_file.get(KEY_ID), in_file.get(SECRET)
     if key_id is None or secret is None or key_id.value != hop.identity:
         # The plan, and with it the key of every entry, was made for other keys.
-        raise ConfigurationError(
-            f'the keys of profile "{hop.profile}" were changed while they were read',
-            hint="run it again",
-        )
+        raise _changed(hop)
     account_id = profile.plain("aws_account_id")
     return Credentials(
         access_key_id=key_id.value,

@@ -9,6 +9,7 @@ lost has spent the code; others are tried three times by botocore.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sts_plugin import settings
 from sts_plugin.botocore_session import make_session
 from sts_plugin.deadline import within
-from sts_plugin.errors import StsPluginError
+from sts_plugin.errors import ConfigurationError, StsPluginError
+from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
 from sts_plugin.refusals import failure, no_answer, refusal
 
@@ -161,8 +163,10 @@ class Sts:
                 call, arguments={**call.arguments, "RoleArn": arguments["RoleArn"]}
             )
         what = call_of(call)
-        if not call.profile.endswith("()"):  # a program's call needs no second name
+        if not call.of_program:  # that needs no second name
             what += f' (profile "{call.profile}")'
+        for name, why in problems(call.action, arguments):
+            return ConfigurationError(f"{what} cannot be sent: {name} {why}")
         answer = self._ask(call.action, arguments, caller, what=what, call=call)
         if isinstance(answer, StsPluginError):
             return answer
@@ -238,11 +242,14 @@ class Sts:
         )
 
 
-def _revealed(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in arguments.items()
-    }
+def _revealed(value: Any) -> Any:  # noqa: ANN401 - arguments of any depth
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, list):
+        return [_revealed(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _revealed(one) for name, one in value.items()}
+    return value
 
 
 def _account(call: Call, answer: Mapping[str, Any]) -> str | None:
@@ -258,7 +265,7 @@ def _account_in(principal: str) -> str | None:
     """Return the account in an ARN, or the account that the text itself is."""
     parts = principal.split(":")
     account = parts[4] if len(parts) > 4 else principal  # noqa: PLR2004
-    return account if account.isdigit() else None
+    return account if re.fullmatch(r"[0-9]{12}", account) else None
 
 
 def _raised(outcome: T | StsPluginError) -> T:

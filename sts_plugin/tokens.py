@@ -9,13 +9,20 @@ from __future__ import annotations
 import base64
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_plugin.files import read_text
 from sts_plugin.keys import digest
 
-__all__ = ["claims", "whose", "whose_file"]
+if TYPE_CHECKING:
+    from sts_plugin.model import Proof
+
+__all__ = ["claims", "identified", "identity_of", "whose"]
+
+ROTATING = frozenset({"auth_time", "exp", "iat", "jti", "nbf"})
+"""Claims that each new token of an identity has anew (RFC 7519, OpenID Connect)."""
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -31,24 +38,42 @@ def claims(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def whose(token: str) -> list[str]:
-    """Return what tells a token's identity: its issuer, subject and audience.
+def whose(token: str) -> str:
+    """Return a digest of whom a token speaks for, and of what it says of them.
 
-    One without a subject is told by a digest of itself: each is another identity.
+    Two tokens of one identity differ in when they were made and how long they last; all
+    else, such as session tags and a source identity, makes another session. A token
+    without a subject is told by itself: each is another identity.
     """
     found = claims(token)
     subject = found.get("sub")
     if not isinstance(subject, str) or not subject:
-        return [digest(token)]
-    return [json.dumps(found.get(name)) for name in ("iss", "sub", "aud")]
+        return digest(token)
+    return digest({key: one for key, one in found.items() if key not in ROTATING})
 
 
-def whose_file(path: str) -> list[str] | None:
-    """Return ``whose`` of the token or assertion in a file.
+def identity_of(proof: Proof, text: str) -> str:
+    """Return a digest of whom the text of a proof speaks for.
 
-    None where it cannot be read: the call that needs it will find out, and say so.
+    A trade-in token stands for one delegation, and what an assertion says of a person
+    is for the provider to know: each is another identity.
     """
+    if proof.argument == "WebIdentityToken":
+        return whose(text)
+    return digest(text.strip())
+
+
+def identified(proof: Proof) -> Proof:
+    """Return a proof with what its file says now of whose it is.
+
+    The file of one machine may have the name of another's, and who signs in may
+    change. What a command would print is not known; a file that cannot be read is told
+    by the call that needs it.
+    """
+    if proof.how != "file":
+        return proof
     try:
-        return whose(read_text(Path(os.path.expanduser(path))))  # noqa: PTH111
+        text = read_text(Path(os.path.expanduser(proof.setting.value)))  # noqa: PTH111
     except (OSError, ValueError):
-        return None
+        return proof
+    return replace(proof, whose=identity_of(proof, text))

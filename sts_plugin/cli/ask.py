@@ -13,6 +13,7 @@ from sts_plugin.cli.common import add_json, add_profile, show, tell
 from sts_plugin.client import Client
 from sts_plugin.document import timestamp
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.files import BYTES_MAX
 
 if TYPE_CHECKING:
     import argparse
@@ -112,10 +113,19 @@ def decode(options: argparse.Namespace) -> int:
     """Print the answer of DecodeAuthorizationMessage, which is JSON."""
     message = " ".join(options.message)
     if message == "-":
-        message = sys.stdin.read()
+        message = _stdin()
     decoded = _client(options).decode_authorization_message(message)
     show(json.dumps(decoded, indent=2))
     return 0
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise ConfigurationError(
+            "stdin is closed, and the message was to come from it",
+            hint="pipe it in, or give it as an argument",
+        )
+    return sys.stdin.buffer.read(BYTES_MAX).decode(errors="surrogateescape")
 
 
 def web_identity_token(options: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ def tell(line: str) -> None:
     if sys.stderr is None:  # 2>&-, where print would take stdout instead
         return
     try:
-        print(f"sts-plugin: {line}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"sts-plugin: {_fitting(line, sys.stderr)}", file=sys.stderr, flush=True)  # noqa: T201
     except OSError:
         _abandon(sys.stderr)
 
@@ -61,13 +61,19 @@ def show(text: str) -> None:
     Python exits. Raises StsPluginError when stdout cannot be written.
     """
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(_fitting(text, sys.stdout) + "\n")
         sys.stdout.flush()
     except OSError as error:
         _abandon(sys.stdout)
         if isinstance(error, BrokenPipeError):
             sys.exit(1)  # a reader that has seen enough needs no message
         raise StsPluginError(f"stdout cannot be written: {error.strerror}") from None
+
+
+def _fitting(text: str, stream: TextIO) -> str:
+    """Return a text with what the stream cannot write as backslashes."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _abandon(stream: TextIO) -> None:

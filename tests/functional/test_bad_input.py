@@ -7,6 +7,7 @@ call to STS.
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -71,6 +72,17 @@ PROFILES = {
     "a role without a source": (
         f"[profile p]\nrole_arn = {AUDIT}\n",
         ['profile "p"', "{config}:2", "source_profile or credential_source"],
+    ),
+    "a policy beside plain keys": (
+        f"[profile p]\naws_access_key_id = A\naws_secret_access_key = s\n"
+        f"policy = {POLICY}\n",
+        ["{config}:4", '"p"', "policy", "asks for no call of its own"],
+    ),
+    "a policy beside a process of ours": (
+        "[profile p]\ncredential_process = sts-plugin credential-process --profile q\n"
+        f"policy_arns = {READ_ONLY}\n[profile q]\nrole_arn = {AUDIT}\n"
+        "source_profile = alice\n",
+        ["{config}:3", '"p"', "policy_arns", "asks for no call of its own"],
     ),
     "two sources": (
         role("credential_source = Environment"),
@@ -539,6 +551,42 @@ def test_a_wrong_command_line_is_exit_code_2(program, sandbox, arguments):
     done = program(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: sts-plugin" in done.stderr
+    assert sandbox.journal.calls() == ()
+
+
+def test_a_message_from_a_closed_stdin_is_told(program):
+    line = subprocess.run(
+        ["sh", "-c", f"{program.path} decode --profile bob - <&-"],
+        env=program.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (line.returncode, line.stdout) == (3, "")
+    assert "stdin is closed" in line.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_is_written_with_backslashes(
+    program, write_config
+):
+    write_config(f'[profile "snow ☃"]\nrole_arn = {AUDIT}\nsource_profile = alice\n')
+    done = program(
+        "explain", "--profile", "snow ☃", environ={"PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "snow \\u2603" in done.stdout
+
+
+def test_roles_of_an_assertion_that_are_none_are_not_sent(
+    program, sandbox, write_config
+):
+    file = sandbox.folder / "assertion"
+    file.write_text(sandbox.saml_assertion(roles=["a,b"]))
+    write_config(saml(f"sts_plugin_saml_file = {file}"))
+    done = program("credential-process", "--profile", "p")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "RoleArn is not the ARN of an IAM role" in done.stderr
     assert sandbox.journal.calls() == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 
 import pytest
@@ -127,14 +128,100 @@ def test_tokens_and_assertions_are_taken_as_text_as_a_file_and_from_a_command(
     assert len(sandbox.journal.calls()) == 6
 
 
-def test_a_token_given_as_text_is_cached_by_whose_it_is(bob, sandbox):
-    def assume(subject):
-        token = sandbox.web_identity_token(subject)
+def test_a_token_given_as_text_gets_what_that_very_token_got(bob, sandbox):
+    def assume(token):
         return bob.assume_role_with_web_identity(f"{ROLE}Deploy", token=token)
 
-    first = assume("repo:example/app")
-    assert assume("repo:example/app") == first
-    assert assume("repo:example/other") != first
+    token = sandbox.web_identity_token()
+    first = assume(token)
+    assert assume(token) == first
+    assert sandbox.journal.count() == 1
+    # Nobody but STS can tell a forged one: it must see each.
+    header, claims, _ = token.split(".")
+    for forged in (f"{header}.{claims}.x", f"e30.{claims}."):
+        with pytest.raises(Refused):
+            assume(forged)
+    with pytest.raises(HumanNeeded, match="expired"):
+        assume(sandbox.web_identity_token(lifetime_seconds=-3600))
+
+
+def test_a_program_with_a_token_needs_nothing_else(sandbox, write_config, monkeypatch):
+    write_config("[default]\nregion = us-east-1\n")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    token = sandbox.web_identity_token()
+    client = sts_plugin.Client()
+    assert client.assume_role_with_web_identity(f"{ROLE}Deploy", token=token)
+
+
+def test_the_keys_of_the_environment_are_not_those_of_a_profiles_device(
+    sandbox, write_config, monkeypatch
+):
+    serial = sandbox.organisation.user("alice").mfa_serial
+    write_config(f"[default]\nregion = us-east-1\nmfa_serial = {serial}\n")
+    user = sandbox.organisation.user("bob")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", user.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", user.secret_access_key)
+    assert sts_plugin.Client().assume_role(f"{ROLE}Batch")
+
+
+def test_a_session_of_a_certain_length_is_not_that_of_another(bob):
+    long = bob.get_session_token(duration=timedelta(hours=36))
+    short = bob.get_session_token(duration=900)
+    assert (long.expiration - short.expiration) > timedelta(hours=35)
+    assert bob.get_session_token(duration=900) == short
+
+
+def test_temporary_keys_beside_a_device_ask_nobody(sandbox, write_config, tmp_path):
+    found = sts_plugin.Client("bob").get_session_token()
+    keys = {
+        "Version": 1,
+        "AccessKeyId": found.access_key_id,
+        "SecretAccessKey": found.secret_access_key.reveal(),
+        "SessionToken": found.session_token.reveal(),
+        "Expiration": f"{found.expiration:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    (tmp_path / "keys").write_text(json.dumps(keys))
+    serial = sandbox.organisation.user("alice").mfa_serial
+    write_config(
+        f"[profile p]\nregion = us-east-1\nmfa_serial = {serial}\n"
+        f"credential_process = cat {tmp_path / 'keys'}\n"
+    )
+    assert sts_plugin.Client("p").assume_role(f"{ROLE}Batch")
+
+
+def test_a_client_stays_who_it_is_when_the_environment_changes(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    client = sts_plugin.Client()
+    before = client.credentials()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODYELSE0000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    assert client.credentials() == before
+
+
+def test_what_a_program_got_is_forgotten_with_its_profile(bob, program):
+    bob.assume_role(f"{ROLE}Batch")
+    assert program("logout", "--profile", "bob").stdout == "1 entry forgotten\n"
+
+
+def test_a_command_of_one_call_may_use_a_client_for_another(bob, sandbox, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(sandbox.web_identity_token())
+    inner = tmp_path / "inner.py"
+    inner.write_text(
+        "import sts_plugin\n"
+        "sts_plugin.Client('bob').assume_role_with_web_identity("
+        f"'{ROLE}Deploy', token_process='cat {token}', role_session_name='inner')\n"
+        f"print(open({str(token)!r}).read())\n"
+    )
+    bob.assume_role_with_web_identity(
+        f"{ROLE}Deploy", token_process=f"{sys.executable} {inner}"
+    )
+    assert sandbox.journal.count("AssumeRoleWithWebIdentity", outcome="ok") == 2
+
+
+def test_one_audience_may_be_given_as_a_word(bob, sandbox):
+    bob.get_web_identity_token("api")
+    assert sandbox.journal.calls()[-1].arguments["Audience"] == ["api"]
 
 
 def test_the_calls_of_users_and_administrators(bob, sandbox, arns):
@@ -206,7 +293,35 @@ WRONG = {
         "GetFederationToken(): name = a",
     ),
     "account": (lambda c: c.assume_root("2", ROOT_TASK), "target_principal = 2"),
-    "audience": (lambda c: c.get_web_identity_token([]), "Audience has 0 items"),
+    "audience": (lambda c: c.get_web_identity_token([]), "audience"),
+    "an audience that is none": (
+        lambda c: c.get_web_identity_token([None]),
+        "audience",
+    ),
+    "an audience of no type": (
+        lambda c: c.get_web_identity_token(5.0),
+        "audience cannot be a float",
+    ),
+    "a duration in words": (
+        lambda c: c.get_web_identity_token(["x"], duration="long"),
+        "duration = long",
+    ),
+    "a duration with a fraction": (
+        lambda c: c.assume_role(f"{ROLE}Batch", duration=1.5),
+        "duration cannot be a float",
+    ),
+    "a token in bytes": (
+        lambda c: c.assume_role_with_web_identity(f"{ROLE}Deploy", token=b"x"),
+        "token is not a str",
+    ),
+    "an empty token": (
+        lambda c: c.assume_role_with_web_identity(f"{ROLE}Deploy", token=""),
+        "gave no token",
+    ),
+    "a tag without a value": (
+        lambda c: c.assume_role(f"{ROLE}Batch", tags={"a": None}),
+        "tags",
+    ),
     "algorithm": (
         lambda c: c.get_web_identity_token(["x"], signing_algorithm="none"),
         "SigningAlgorithm",

@@ -169,6 +169,26 @@ def test_variables_win_over_the_keys_of_the_profile_asked_for_alone(
     assert second["SourceIdentity"] == "alice"
 
 
+@pytest.mark.parametrize("own", ["config", "credentials"])
+def test_a_profile_with_keys_of_its_own_includes_no_other_identity(
+    write_config, whoami, sandbox, tmp_path, own
+):
+    bob = sandbox.organisation.user("bob")
+    keys = (
+        f"aws_access_key_id = {bob.access_key_id}\n"
+        f"aws_secret_access_key = {bob.secret_access_key}\n"
+    )
+    write_config(
+        f"[profile common]\ncredential_process = false\nrole_arn = {ROLE}Tagged\n"
+        "source_profile = alice\nsso_account_id = 1\n"
+        f"[profile p]\ninclude_profile = common\n{keys if own == 'config' else ''}"
+    )
+    if own == "credentials":
+        with (sandbox.folder / "credentials").open("a") as file:
+            file.write(f"[p]\n{keys}")
+    assert whoami("p") == bob.arn
+
+
 def test_a_profile_includes_another_and_keeps_its_own_keys(
     write_config, program, sandbox
 ):
@@ -277,6 +297,22 @@ def test_a_token_of_somebody_else_at_the_same_place_is_another_session(
     assert program.document("p")["AccessKeyId"] != first["AccessKeyId"]
 
 
+def test_what_a_token_says_of_its_identity_makes_another_session(
+    write_config, program, sandbox, token_file
+):
+    write_config(
+        f"[profile p]\nrole_arn = {ROLE}Deploy\n"
+        f"web_identity_token_file = {token_file}\n"
+    )
+    first = program.document("p")
+    sandbox.journal.clear()
+    # As far as tags go, this role refuses them: it is asked, and that is what matters.
+    token_file.write_text(sandbox.web_identity_token(tags={"team": "guests"}))
+    done = program("credential-process", "--profile", "p")
+    assert first["AccessKeyId"] not in done.stdout
+    assert sandbox.journal.count() == 1
+
+
 def test_eight_processes_run_the_command_for_a_token_once(
     write_config, program, sandbox, token_file, script
 ):
@@ -312,6 +348,32 @@ def test_an_assertion_gets_the_role_that_is_chosen(
     assert whoami("p") == arn
     assert sandbox.journal.count("AssumeRoleWithSAML") == 1
     assert runs() == (how == "process")
+
+
+@pytest.mark.parametrize("held", ["stderr", "stdout and stderr"])
+def test_what_a_command_leaves_running_does_not_keep_the_sdk_waiting(
+    write_config, program, sandbox, held
+):
+    file = sandbox.folder / "assertion"
+    file.write_text(sandbox.saml_assertion(f"{ROLE}Federated"))
+    quiet = ">/dev/null" if held == "stderr" else ""
+    write_config(
+        "[profile p]\nsaml_process = "
+        f"sh -c 'echo look >&2; sleep 70 {quiet} & cat {file}'\n"
+    )
+    # Reads stderr until everybody has closed it, as SDKs do; 60 s are allowed.
+    done = program("credential-process", "--profile", "p")
+    assert (done.returncode, done.stderr) == (0, "look\n")
+
+
+def test_explain_shows_no_options_of_a_command(write_config, program):
+    write_config(
+        f"[profile p]\nrole_arn = {ROLE}Deploy\n"
+        "web_identity_token_process = print-token --password canary\n"
+    )
+    done = program("explain", "--profile", "p")
+    assert "print-token ..." in done.stdout
+    assert "canary" not in done.stdout
 
 
 def test_an_assertion_for_one_role_needs_no_choice_and_says_how_long(

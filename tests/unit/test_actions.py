@@ -15,7 +15,7 @@ from sts_plugin.actions import (
 )
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.limits import GIVEN_LATER, IN_ASSERTION, STRICTER, check
-from sts_plugin.model import Call, Origin, Proof
+from sts_plugin.model import Call, Origin, Proof, Secret
 
 ROLE = "arn:aws:iam::111111111111:role/R"
 WEB, SAML = "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"
@@ -238,7 +238,7 @@ VALUES = {
     "transitive_session_tags": ("a, b", ["a", "b"]),
     "provided_contexts": (
         '{"arn": "text"}',
-        [{"ProviderArn": "arn", "ContextAssertion": "text"}],
+        [{"ProviderArn": "arn", "ContextAssertion": Secret("text")}],
     ),
     "policy": (POLICY, POLICY),
     "policy_arns": ("a, b", [{"arn": "a"}, {"arn": "b"}]),

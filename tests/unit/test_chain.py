@@ -10,8 +10,11 @@ import botocore.exceptions
 import pytest
 
 from sts_plugin.actions import SAML, WEB_IDENTITY
-from sts_plugin.chain import follow
+from sts_plugin.chain import Link, follow
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
+from sts_plugin.model import Origin, Setting
+from sts_plugin.plan import make_plan
+from sts_plugin.profiles import Profile
 
 A, B = "AKIAA", "AKIAB"
 KEYS_A = f"aws_access_key_id = {A}\naws_secret_access_key = s"
@@ -913,3 +916,26 @@ def test_a_source_does_not_depend_on_variables_for_the_role(aws):
         follow(profiles, "p", environ, explicit=True) for environ in ({}, TARGET)
     )
     assert one.source == other.source
+
+
+def test_what_a_profile_asks_for_itself_is_signed_with_what_its_process_leads_to(aws):
+    profiles = aws(
+        "[profile p]\nfederation_name = app\n"
+        "credential_process = sts-plugin credential-process --profile q\n"
+        f"[profile q]\n{KEYS_A}\n"
+    )
+    chain = follow(profiles, "p", {}, explicit=True)
+    assert [link.action for link in chain.links] == ["GetFederationToken"]
+    assert chain.source.identity == A
+
+
+def test_keys_of_the_environment_do_not_bring_the_device_of_a_profile(aws):
+    origin = Origin("AssumeRole()")
+    said = {"role_arn": Setting("role_arn", f"{ROLE}r", origin)}
+    then = Link(Profile("AssumeRole()", origin, config=said), "AssumeRole")
+    profiles = aws(
+        f"[profile p]\n{KEYS_A}\nmfa_serial = arn:aws:iam::111111111111:mfa/one\n"
+    )
+    plan = make_plan(profiles, "p", ENV, explicit=False, then=then)
+    assert plan.source.identity == "AKIAENV"
+    assert plan.device is None

@@ -9,7 +9,7 @@ import pytest
 
 from sts_plugin import forms
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.model import Origin, Setting
+from sts_plugin.model import Origin, Secret, Setting
 
 HERE = Origin("/config", 7)
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]}'
@@ -262,15 +262,15 @@ def test_contexts_name_a_file_for_each_provider(tmp_path):
     (tmp_path / "two").write_text("assertion-2")
     text = f"{PROVIDER}=file://{tmp_path}/one, other=file://{tmp_path}/two"
     assert forms.contexts(setting(text)) == [
-        {"ProviderArn": PROVIDER, "ContextAssertion": "assertion-1"},
-        {"ProviderArn": "other", "ContextAssertion": "assertion-2"},
+        {"ProviderArn": PROVIDER, "ContextAssertion": Secret("assertion-1")},
+        {"ProviderArn": "other", "ContextAssertion": Secret("assertion-2")},
     ]
 
 
 def test_a_program_gives_the_assertions_themselves():
     text = json.dumps({PROVIDER: "assertion"})
     assert forms.contexts(setting(text)) == [
-        {"ProviderArn": PROVIDER, "ContextAssertion": "assertion"}
+        {"ProviderArn": PROVIDER, "ContextAssertion": Secret("assertion")}
     ]
 
 
@@ -339,7 +339,7 @@ def test_a_path_that_depends_on_where_one_stands_is_told(text):
         (
             {PROVIDER: "text"},
             forms.contexts,
-            [{"ProviderArn": PROVIDER, "ContextAssertion": "text"}],
+            [{"ProviderArn": PROVIDER, "ContextAssertion": Secret("text")}],
         ),
     ],
 )

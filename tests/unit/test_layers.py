@@ -25,6 +25,7 @@ TABLE = {
     "settings": "errors",
     "model": "settings",
     "tokens": "files keys",
+    "given": "errors forms keys limits model",
     "guard": "errors model",
     "commands": "errors files model",
     "forms": "errors files model",
@@ -40,7 +41,7 @@ TABLE = {
     "chain": "errors model profiles actions source_kinds ourselves",
     "plan": (
         "errors settings forms keys model profiles actions rules endpoint source_kinds"
-        " chain"
+        " chain tokens"
     ),
     "private": "errors settings",
     "document": "model",
@@ -50,19 +51,17 @@ TABLE = {
     "mfa.*": "errors settings keys model private mfa.*",
     "proofs": "errors settings files forms guard commands model saml tokens",
     "refusals": "errors model",
-    "sts": "errors settings model refusals deadline botocore_session",
+    "sts": "errors settings limits model refusals deadline botocore_session",
     "sources": "errors guard model profiles source_kinds document botocore_session",
     "resolve": "errors settings keys document limits mfa model rules store",
     "engine": (
         "errors settings model profiles plan guard proofs botocore_session sources mfa"
         " mfa.command sts store memory resolve"
     ),
-    "client": (
-        "errors keys forms model profiles tokens actions rules limits chain engine"
-    ),
+    "client": ("errors forms given model profiles proofs actions rules chain engine"),
     "plugins.*": "engine document errors model profiles plugins.*",
     "cli.sandbox": "errors cli.common sandbox.*",
-    "cli.ask": "errors document client cli.common",
+    "cli.ask": "errors document files client cli.common",
     "cli.inspect": "errors document forms limits model cli.common",
     "cli.*": "errors document model engine cli.* .",
     "sandbox.*": "sandbox.*",
@@ -72,6 +71,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "resolve": "sts plan",
+    "tokens": "model",
     "engine": "chain",
     "client": "sts",
     "cli.inspect": "engine store",
@@ -224,8 +224,8 @@ LEVELS = (
     ("forms", "ini", "guard", "commands", "document", "refusals", "private"),
     ("profiles", "rules", "store", "mfa"),
     ("actions", "botocore_session", "endpoint", "memory"),
-    ("limits", "proofs", "source_kinds", "sts"),
-    ("ourselves", "resolve", "sources"),
+    ("limits", "proofs", "source_kinds"),
+    ("given", "ourselves", "resolve", "sources", "sts"),
     ("chain",),
     ("plan",),
     ("engine",),

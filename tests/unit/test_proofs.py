@@ -7,6 +7,7 @@ import shlex
 import sys
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -81,8 +82,14 @@ def script(tmp_path):
 
 def clean(error):
     """The line of an error, once it is sure that it carries no secret."""
-    told = traceback.TracebackException.from_exception(error)
-    assert CANARY not in "".join(told.format())
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert CANARY not in "".join(told.format_exception_only())
+    for frame in told.stack:  # as error reporters send them; less the test's own
+        if Path(frame.filename).parent.name == "sts_plugin":
+            shown = str(frame.locals)
+            assert CANARY not in shown
+            assert base64.b64encode(CANARY.encode())[:12].decode() not in shown
+            assert "PHNhbWxwOlJlc3BvbnNl" not in shown  # <samlp:Response
     assert CANARY not in f"{error.line} {error!r}"
     assert error.hint
     return error.line
@@ -99,6 +106,24 @@ def test_a_call_that_nothing_vouches_for_brings_nothing(aws):
 
 
 # --- A token in a file ---
+
+
+@pytest.mark.parametrize("key", ["web_identity_token", "saml", "trade_in_token"])
+def test_a_file_that_changed_since_the_plan_was_made_is_not_brought(aws, tmp_path, key):
+    # What comes of it would be published under the old identity's name.
+    text = assertion if key == "saml" else lambda name: token(sub=name)
+    file = tmp_path / "proof"
+    file.write_text(text(AUDIT))
+    keys = "aws_access_key_id = A\naws_secret_access_key = s\n"
+    role = WEB if key == "web_identity_token" else ""
+    signed = keys if key == "trade_in_token" else ""
+    profiles = aws(f"[profile p]\n{role}{signed}{key}_file = {file}\n")
+    (call,) = make_plan(profiles, "p", {}).calls
+    assert bring(call, {}, now=NOW)
+    file.write_text(text(ADMIN))
+    with pytest.raises(ConfigurationError, match="changed while it was read") as caught:
+        bring(call, {}, now=NOW)
+    assert clean(caught.value)
 
 
 @pytest.mark.parametrize("key", ["web_identity_token", "trade_in_token"])

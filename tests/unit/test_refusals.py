@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import botocore.exceptions as aws_errors
 import pytest
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from sts_plugin.errors import (
@@ -154,3 +155,13 @@ def test_no_answer_has_a_hint_of_its_own_or_the_usual_one():
     assert "proxy" in no_answer("x", "y").hint
     assert no_answer("x", "y", hint="check the clock").hint == "check the clock"
     assert not no_answer("x", "y", sent=False).sent
+
+
+def test_each_error_that_the_model_names_has_a_hint():
+    model = Loader().load_service_model("sts", "service-2")
+    shapes = [shape for shape in model["shapes"].values() if shape.get("exception")]
+    codes = {shape.get("error", {}).get("code") for shape in shapes} - {None}
+    passing = {"IDPCommunicationError"}  # AWS cannot reach the provider just now
+    assert codes - passing <= HINTS.keys()
+    for code in passing:
+        assert isinstance(refused(code, caller=None), Unreachable)

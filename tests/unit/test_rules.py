@@ -4,6 +4,7 @@ import pytest
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import Call, Endpoint, Origin, Setting
+from sts_plugin.plan import make_plan
 from sts_plugin.rules import check_order, check_regional, lowered
 
 HERE = Origin("/config", 7)
@@ -203,3 +204,14 @@ def test_a_tag_of_a_user_is_transitive_only_if_it_is_there(it, good, before):
 @pytest.mark.parametrize("before", [(WEB,), (ROLE,), (SESSION, ROLE)])
 def test_a_transitive_tag_may_have_been_inherited(before):
     assert wrong(tagged(["team"]), *before) is None
+
+
+def test_a_temporary_source_may_bring_transitive_tags_along(aws):
+    profiles = aws(
+        "[profile p]\nrole_arn = arn:aws:iam::111111111111:role/R\n"
+        "transitive_session_tags = team\nsource_profile = b\n"
+        "[profile b]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+        "aws_session_token = t\n"
+    )
+    (call,) = make_plan(profiles, "p", {}).calls
+    assert call.arguments["TransitiveTagKeys"] == ["team"]

@@ -416,6 +416,14 @@ def test_every_error_of_a_source_is_one_of_ours(load, mocker):
     assert "canary" not in caught.value.line
 
 
+def test_a_process_that_changed_since_the_plan_was_made_is_not_run(aws, tmp_path):
+    text = f"[profile p]\ncredential_process = touch {tmp_path}/{{}}\n"
+    hop = follow(aws(text.format("a")), "p", {}, explicit=True).source
+    with pytest.raises(ConfigurationError, match="changed while they were read"):
+        load_source(hop, aws(text.format("b")), {})
+    assert not list(tmp_path.glob("[ab]"))
+
+
 def test_keys_that_changed_since_the_plan_was_made_are_not_used(aws):
     # What comes of them would be published under the old identity's name.
     text = "[profile p]\naws_access_key_id = {}\naws_secret_access_key = s\n"

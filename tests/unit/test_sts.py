@@ -24,7 +24,7 @@ from sts_plugin.errors import (
 from sts_plugin.model import Call, Credentials, Endpoint, Origin, Secret
 from sts_plugin.sandbox import Fault, Sandbox
 from sts_plugin.sandbox.organisation import SAML_PROVIDER_ARN
-from sts_plugin.sts import Sts, call_of
+from sts_plugin.sts import Sts, _account_in, call_of
 
 SERIAL = "arn:aws:iam::111111111111:mfa/alice"
 HERE = Origin("config", 1)
@@ -93,6 +93,13 @@ def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox,
         sts.call(SESSION, alice, {"TokenCode": Secret(sandbox.code())})
     assert caught.value.code == "AccessDenied"
     assert sandbox.journal.count("GetSessionToken") == 2
+
+
+def test_a_device_with_a_number_for_its_name_is_no_account():
+    # A hardware device's serial number is digits, too.
+    assert _account_in("123456789") is None
+    assert _account_in("arn:aws:iam::111111111111:mfa/a") == "111111111111"
+    assert _account_in("222222222222") == "222222222222"
 
 
 def test_a_role_comes_with_the_account_of_the_role(sts, sandbox, alice):
@@ -605,6 +612,7 @@ def test_a_whole_answer_is_taken(canned, alice):
         (issued(SessionToken=""), "holds no credentials"),
         (issued(SessionToken="canary" * 10_000), "the answer is not STS's"),
         (issued(Expiration=None), "does not say when it expires"),
+        (issued(Expiration="soon"), "the answer is not STS's"),
         (issued(Expiration="2001-01-01T00:00:00Z"), "expired at 2001-01-01 00:00:00"),
         ("<a><b/></a>", ""),
         ("<a/>", ""),

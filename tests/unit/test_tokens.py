@@ -7,7 +7,8 @@ import os
 import pytest
 
 from sts_plugin.keys import digest
-from sts_plugin.tokens import claims, whose, whose_file
+from sts_plugin.model import Origin, Proof, Setting
+from sts_plugin.tokens import claims, identified, identity_of, whose
 
 
 def encode(data):
@@ -59,26 +60,32 @@ def test_blanks_around_a_token_do_not_count(text):
 )
 def test_what_is_no_json_web_token_has_no_claims_and_is_its_own_identity(text):
     assert claims(text) == {}
-    assert whose(text) == [digest(text)]
+    assert whose(text) == digest(text)
     assert whose(text) != whose(f"{text}x")
 
 
-def test_a_token_is_for_issuer_subject_and_audience():
-    said = {"iss": "https://i", "sub": "repo:a/b", "aud": "sts.amazonaws.com"}
-    assert whose(token(said)) == ['"https://i"', '"repo:a/b"', '"sts.amazonaws.com"']
-
-
 @pytest.mark.parametrize(
-    "change", [{"iss": "x"}, {"sub": "x"}, {"aud": "x"}, {"aud": ["a"]}, {"aud": None}]
+    "change",
+    [
+        {"iss": "x"},
+        {"sub": "x"},
+        {"aud": "x"},
+        {"aud": ["a"]},
+        {"aud": None},
+        {"azp": "x"},
+        {"amr": ["mfa"]},
+        {"https://aws.amazon.com/source_identity": "x"},
+        {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["x"]}}},
+    ],
 )
-def test_another_issuer_subject_or_audience_is_somebody_else(change):
+def test_whatever_else_a_token_says_makes_another_session(change):
     said = {"iss": "i", "sub": "s", "aud": "a"}
     assert whose(token(said)) != whose(token(said | change))
 
 
 def test_a_token_that_was_rotated_is_for_the_same():
     said = {"iss": "i", "sub": "s", "aud": "a"}
-    later = said | {"exp": 2_000_000_000, "iat": 1, "jti": "another"}
+    later = said | {"exp": 2e9, "iat": 1, "nbf": 1, "jti": "x", "auth_time": 2}
     assert whose(token(said)) == whose(token(later, "other", "signature"))
 
 
@@ -96,13 +103,30 @@ def test_an_identity_shows_nothing_of_what_is_secret_in_a_token():
     assert "canary" not in str(whose(token({"sub": "me"}, signature="canary")))
 
 
+def proof(path, argument="WebIdentityToken", how="file"):
+    return Proof(argument, Setting("key", str(path), Origin("f")), how)
+
+
 def test_whose_a_file_is_is_told_by_what_is_in_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     said = {"iss": "i", "sub": "s", "aud": "a"}
     for text in (f"{token(said)}\n", "opaque", "<Response>...</Response>"):
         (tmp_path / "token").write_text(text)
-        assert whose_file(str(tmp_path / "token")) == whose(text)
-        assert whose_file("~/token") == whose(text)
+        assert identified(proof(tmp_path / "token")).whose == whose(text)
+        assert identified(proof("~/token")).whose == whose(text)
+
+
+@pytest.mark.parametrize("argument", ["TradeInToken", "SAMLAssertion"])
+def test_each_trade_in_token_and_assertion_is_its_own_identity(argument):
+    one, other = token({"sub": "s", "jti": "1"}), token({"sub": "s", "jti": "2"})
+    assert whose(one) == whose(other)
+    assert identity_of(proof("", argument), one) != identity_of(
+        proof("", argument), other
+    )
+
+
+def test_what_a_command_would_print_is_not_known():
+    assert not identified(proof("/bin/true", how="process")).whose
 
 
 @pytest.mark.parametrize(
@@ -118,4 +142,4 @@ def test_whose_a_file_is_is_told_by_what_is_in_it(tmp_path, monkeypatch):
 )
 def test_a_file_that_cannot_be_read_is_for_the_call_to_find_out(tmp_path, make):
     make(tmp_path / "token")
-    assert whose_file(str(tmp_path / "token")) is None
+    assert not identified(proof(tmp_path / "token")).whose
