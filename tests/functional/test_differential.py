@@ -310,6 +310,10 @@ def compare(ground, **settings):
     @hypothesis.given(case=configurations.cases())
     def one(case):
         theirs, ours = ground.both(case)
+        if not agree(theirs, ours):
+            # On a busy machine an answer may come too late for one side: what differs
+            # must differ twice.
+            theirs, ours = ground.both(case)
         tally["all"] += 1
         tally["succeed"] += bool(theirs.identity)
         tally["chains"] += bool(theirs.identity and theirs.calls[1:])
