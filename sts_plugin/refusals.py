@@ -142,6 +142,10 @@ HINTS: Mapping[str, str] = {
         "the token or assertion is not one that AWS trusts: check issuer, audience and"
         " the identity provider in IAM"
     ),
+    "InvalidContextAssertion": (
+        "the context assertion is malformed, has expired, or is not of a provider that"
+        " the role trusts: get a new one"
+    ),
     "IDPRejectedClaim": "the identity provider does not vouch for it: sign in again",
     "InvalidAuthorizationMessageException": (
         "give the encoded message whole, as the error of the request printed it"

@@ -190,7 +190,8 @@ def test_all_actions_that_issue_credentials_are_in_the_table(model):
         for name, operation in model["operations"].items()
         if "Credentials" in model["shapes"][operation["output"]["shape"]]["members"]
     }
-    assert issuing == ACTIONS.keys()
+    # Not all: AWS adds some (GetScopedCredentials with botocore 1.44.8).
+    assert ACTIONS.keys() <= issuing
 
 
 def test_each_argument_becomes_of_one_key(model):

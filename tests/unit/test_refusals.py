@@ -5,6 +5,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
+from sts_plugin.actions import ACTIONS
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
@@ -157,9 +158,11 @@ def test_no_answer_has_a_hint_of_its_own_or_the_usual_one():
     assert not no_answer("x", "y", sent=False).sent
 
 
-def test_each_error_that_the_model_names_has_a_hint():
+def test_each_error_that_the_model_names_for_our_calls_has_a_hint():
     model = Loader().load_service_model("sts", "service-2")
-    shapes = [shape for shape in model["shapes"].values() if shape.get("exception")]
+    operations = [model["operations"][name] for name in ACTIONS]
+    names = {one["shape"] for made in operations for one in made.get("errors", ())}
+    shapes = [model["shapes"][name] for name in names]
     codes = {shape.get("error", {}).get("code") for shape in shapes} - {None}
     passing = {"IDPCommunicationError"}  # AWS cannot reach the provider just now
     assert codes - passing <= HINTS.keys()
