@@ -35,6 +35,7 @@ from sts_plugin.model import Origin
 from sts_plugin.profiles import Profile
 from sts_plugin.proofs import bring
 from sts_plugin.rules import check_regional
+from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ class Client:
         self._environ = dict(os.environ)
         self._profile, self._explicit = chosen_profile(profile, self._environ)
         self._region = region
-        self._engine = Engine(self._environ, tell=tell)
+        self._engine = Engine(self._environ, watcher=Watcher(tell))
 
     # --- Calls that issue credentials ---
 

@@ -1,8 +1,9 @@
 """Running a command that a profile names: for a code, a token, an assertion.
 
-Without a shell, without AWS secrets in its environment, and never without an end. What
-it says on stderr is seen where ours is, such as a "touch your key"; its stdin is empty,
-the terminal itself is there for it.
+Without a shell, without secrets in its environment, and never without an end. Where
+there is a terminal that we may use, its stdin and stderr are that terminal, so that a
+"touch your key" is seen and a password can be typed, though an SDK has our own streams
+on pipes. Where there is none, its stdin is empty and what it says is passed on.
 """
 
 from __future__ import annotations
@@ -12,33 +13,49 @@ import io
 import os
 import re
 import shlex
+import signal
 import subprocess
 import threading
-from typing import IO, TYPE_CHECKING
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
 
-from sts_plugin.errors import ConfigurationError, NoAnswer
+from sts_plugin.errors import ConfigurationError, Declined, NoAnswer
 from sts_plugin.files import BYTES_MAX
+from sts_plugin.job_control import left_as_found, under_its_name, unstopped
+from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sts_plugin.model import Setting
 
-__all__ = ["output_of"]
+__all__ = ["output_of", "without_secrets"]
 
 # AWS_..._TOKEN_FILE is a path, and AWS_ENDPOINT_URL_SECRETS_MANAGER an address.
-SECRET_NAME = re.compile(r"AWS_(?:.*_)?(?:ACCESS_KEY|SECRET|TOKEN)(?:_.*)?(?<!_FILE)")
+AWS_SECRET = re.compile(r"AWS_(?:.*_)?(?:ACCESS_KEY|SECRET|TOKEN)(?:_.*)?(?<!_FILE)")
+
+OUR_SECRETS = frozenset({"STS_PLUGIN_MFA_CODE", "STS_PLUGIN_TOTP_FD"})
 
 SHELL = re.compile(r"[|&;<>$`~*]")
 """What means something to a shell, as which aws-vault would have run the command."""
 
 STDERR = 2
 
-LAST_WORDS_SECONDS = 0.2
+INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
+"""How a command ends whose user pressed Ctrl-C; the second is a shell's, and fzf's."""
+
+POLL_SECONDS: Final = 0.25
+
+LAST_WORDS_SECONDS: Final = 0.2
 """Time for what a command that has ended had printed: it is in the pipe already. What
 it has left running, a browser perhaps, may hold the pipe for hours."""
 
 BY_HAND = "run the command by hand to see"
+
+
+class _Abandoned(Exception):
+    """Nobody waits for the command any more."""
 
 
 def output_of(
@@ -47,23 +64,29 @@ def output_of(
     seconds: float,
     environ: Mapping[str, str],
     extra: Mapping[str, str],
+    abandoned: Callable[[], bool] = lambda: False,
 ) -> str:
     """Return what the command of a setting prints.
 
-    ``environ``, less the AWS secrets in it, and ``extra`` are the environment of the
-    command. Raises NoAnswer when it takes longer than ``seconds``, ConfigurationError
-    when it cannot be run or fails. No error shows what it printed.
+    ``environ``, less the secrets in it, and ``extra`` are the environment of the
+    command. Raises NoAnswer when it takes longer than ``seconds``, Declined when its
+    user interrupts it or once ``abandoned`` says that nobody waits any more, and
+    ConfigurationError when it cannot be run or fails. No error shows what it printed.
     """
     where = f"{setting.origin}: {setting.key}{setting.owner}"
-    kept = {k: v for k, v in environ.items() if not SECRET_NAME.fullmatch(k)}
+    child = {**without_secrets(environ), **extra}
     try:
-        return _run(shlex.split(setting.value), {**kept, **extra}, seconds)
+        return _run(shlex.split(setting.value), child, seconds, abandoned)
+    except _Abandoned:
+        raise Declined(f"nobody waits for {where} any more") from None
     except subprocess.TimeoutExpired:
         raise NoAnswer(
             f"{where} did not answer within {seconds:.0f} seconds",
             hint=f"{BY_HAND} what it waits for",
         ) from None
     except subprocess.CalledProcessError as error:
+        if error.returncode in INTERRUPTED:
+            raise Declined(f"{where} was interrupted") from None
         raise ConfigurationError(
             f"{where} ended with exit code {error.returncode}",
             hint=_shell_hint(setting.value) or f"{BY_HAND} why",
@@ -77,41 +100,115 @@ def output_of(
         ) from None
 
 
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program that we start may see of an environment.
+
+    Left out are the credentials and tokens in AWS's variables, and what leads to a
+    code in ours.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not AWS_SECRET.fullmatch(name) and name not in OUR_SECRETS
+    }
+
+
 def _shell_hint(command: str) -> str:
     if SHELL.search(command):
         return "it is run without a shell; if it needs one: sh -c '...'"
     return ""
 
 
-def _run(words: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
-    """Run the command, and end it if it is not waited for.
+# --- The process -------------------------------------------------------------
 
-    It stays in our process group, the one in the foreground of the terminal: whoever
-    asks for a password there would be stopped in another (SIGTTIN). The price is that
-    what a shell had started may outlive it.
-    """
-    with subprocess.Popen(  # noqa: S603 - the user's own command, no shell
-        words,
-        bufsize=0,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        # Never our own where that is a pipe: the SDK at its end waits until everybody
-        # has closed it, a browser that the command has started included.
-        stderr=None if _at_a_terminal() else subprocess.PIPE,
-    ) as process:
+
+def _run(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    seconds: float,
+    abandoned: Callable[[], bool],
+) -> str:
+    """Run the command, and end it if it is not waited for."""
+    with (
+        _place() as place,
+        subprocess.Popen(  # noqa: S603 - the user's own command, no shell
+            words,
+            bufsize=0,
+            env=environ,
+            stdin=place.stdin,
+            stdout=subprocess.PIPE,
+            stderr=place.stderr,
+            process_group=0 if place.apart else None,
+        ) as process,
+    ):
+        command = _Command(process, place.apart)
         try:
             with _relayed(process.stderr):
-                return _output(process, seconds)
+                return _output(command, time.monotonic() + seconds, abandoned)
         except BaseException:
-            process.kill()
+            command.kill()
             raise
 
 
-def _at_a_terminal() -> bool:
-    with contextlib.suppress(OSError):  # it is closed
-        return os.isatty(STDERR)
-    return False
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A running command, alone or ``apart``: in a process group of its own."""
+
+    process: subprocess.Popen[bytes]
+    apart: bool
+
+    def kill(self) -> None:
+        """End it if it runs: what it has started too, if that can be told from us."""
+        if self.apart and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+
+
+def _output(command: _Command, deadline: float, abandoned: Callable[[], bool]) -> str:
+    """Return what the command prints until it ends well.
+
+    The pipe is read in a thread of its own and without a buffer, whose lock would make
+    its closing wait for what the process left behind.
+    """
+    printed = io.BytesIO()
+    reader = threading.Thread(target=_read, args=(command, printed), daemon=True)
+    reader.start()
+    code = _wait(command.process, deadline, abandoned)
+    reader.join(LAST_WORDS_SECONDS)
+    if printed.tell() > BYTES_MAX:
+        raise OSError(0, f"it printed more than {BYTES_MAX} bytes")
+    if code in INTERRUPTED:
+        time.sleep(LAST_WORDS_SECONDS)  # our own KeyboardInterrupt is on its way
+    if code:
+        raise subprocess.CalledProcessError(code, command.process.args)
+    return printed.getvalue().decode(errors="replace")
+
+
+def _wait(
+    process: subprocess.Popen[bytes], deadline: float, abandoned: Callable[[], bool]
+) -> int:
+    """Return its exit code; raise TimeoutExpired at the deadline, or _Abandoned."""
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.wait(max(0.0, min(left, POLL_SECONDS)))
+        except subprocess.TimeoutExpired:
+            if left <= POLL_SECONDS:
+                raise
+        if abandoned():
+            raise _Abandoned
+
+
+def _read(command: _Command, printed: io.BytesIO) -> None:
+    pipe = command.process.stdout
+    assert pipe is not None  # it was asked for
+    with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
+        while data := pipe.read(65536):
+            printed.write(data)
+            if printed.tell() > BYTES_MAX:
+                command.kill()  # it would wait for us to go on
+                return
 
 
 @contextlib.contextmanager
@@ -132,30 +229,43 @@ def _relayed(pipe: IO[bytes] | None) -> Iterator[None]:
     thread.join(LAST_WORDS_SECONDS)
 
 
-def _output(process: subprocess.Popen[bytes], seconds: float) -> str:
-    """Return what the process prints until it ends well.
+# --- Where it runs -----------------------------------------------------------
 
-    The pipe is read in a thread of its own and without a buffer, whose lock would make
-    its closing wait for what the process left behind.
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a command is joined to, and whether it is ``apart`` from our group.
+
+    Whoever asks at the terminal must be in its foreground, as we are: in a group of its
+    own it would be stopped (SIGTTIN). The price is that what it had started may outlive
+    it there.
     """
-    printed = io.BytesIO()
-    reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
-    reader.start()
-    process.wait(seconds)
-    reader.join(LAST_WORDS_SECONDS)
-    if printed.tell() > BYTES_MAX:
-        raise OSError(0, f"it printed more than {BYTES_MAX} bytes")
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args)
-    return printed.getvalue().decode(errors="replace")
+
+    stdin: int
+    stderr: int | None
+    apart: bool
 
 
-def _read(process: subprocess.Popen[bytes], printed: io.BytesIO) -> None:
-    pipe = process.stdout
-    assert pipe is not None  # it was asked for
-    with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
-        while data := pipe.read(65536):
-            printed.write(data)
-            if printed.tell() > BYTES_MAX:
-                process.kill()  # it would wait for us to go on
-                return
+@contextlib.contextmanager
+def _place() -> Iterator[_Place]:
+    with contextlib.ExitStack() as stack:
+        try:
+            terminal = stack.enter_context(open_terminal(inheritable=True))
+        except NoTerminal:
+            if _at_a_terminal():
+                yield _Place(subprocess.DEVNULL, None, apart=False)
+            else:
+                # Never our own stderr where that is a pipe: the SDK at its end waits
+                # until everybody has closed it, a browser that was started included.
+                yield _Place(subprocess.DEVNULL, subprocess.PIPE, apart=True)
+        else:
+            stack.enter_context(unstopped())
+            stack.enter_context(left_as_found(terminal))
+            joined = stack.enter_context(under_its_name(terminal))
+            yield _Place(joined, joined, apart=False)
+
+
+def _at_a_terminal() -> bool:
+    with contextlib.suppress(OSError):  # it is closed
+        return os.isatty(STDERR)
+    return False

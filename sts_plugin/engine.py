@@ -7,16 +7,18 @@ in its own way.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin.botocore_session import make_session
+from sts_plugin.cache import Cache
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.guard import guarded
 from sts_plugin.memory import MemoryStore
-from sts_plugin.mfa import choose_source
 from sts_plugin.mfa.command import refuse_recursion
+from sts_plugin.mfa.ways import sources
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import load_profiles
 from sts_plugin.proofs import bring
@@ -27,11 +29,12 @@ from sts_plugin.store import DiskStore
 from sts_plugin.sts import Sts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sts_plugin.chain import Link
     from sts_plugin.model import Call, Credentials, Plan, Secret
     from sts_plugin.store import Store
+    from sts_plugin.watcher import Watcher
 
 __all__ = ["Engine", "cache_folder", "chosen_profile"]
 
@@ -73,31 +76,34 @@ memory only."""
 class Engine:
     """Plans and credentials for the profiles of one environment.
 
-    ``tell`` takes a line for whoever is watching. ``session`` is for plugins: see
-    ``sts.Sts``. The two AWS files are read anew for each question, so that an edit
-    counts at once.
+    ``watcher`` is told what happens. ``session`` is for plugins: see ``sts.Sts``.
+    The two AWS files are read anew for each question, so that an edit counts at once.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str] = os.environ,
         *,
-        tell: Callable[[str], None],
+        watcher: Watcher,
         session: Callable[[str | None], Any] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._environ = environ
         self._settings = Settings.from_environ(environ)
-        self._tell = tell
+        self._watcher = watcher
         self._session = session
         self._now = now
-        self._memory = MemoryStore()
+        self._logged_in: set[str] = set()
+        self._memory = MemoryStore(wait_seconds=self._settings.lock_wait_seconds)
         self._warned = False
 
     @property
     def store(self) -> DiskStore:
         """The cache on disk. Raises CacheUnusable where there is no place for it."""
-        return DiskStore(cache_folder(self._settings))
+        return DiskStore(
+            cache_folder(self._settings),
+            wait_seconds=self._settings.lock_wait_seconds,
+        )
 
     def plan(
         self,
@@ -120,6 +126,21 @@ class Engine:
             then=then,
         )
 
+    def login(self, plan: Plan) -> Credentials:
+        """Return credentials for a plan whose MFA session is new.
+
+        Asks for a code unless the session is a few minutes old, by a login for
+        another profile. Raises as ``credentials``.
+        """
+        cache = self._cache(plan)
+        with_code = [n for n, call in enumerate(plan.calls, 1) if call.mfa_serial]
+        if with_code:
+            part = replace(plan, calls=plan.calls[: with_code[-1]])
+            # However long it lasts: STS gives root users an hour.
+            session = self._resolver(part, cache, login=self._logged_in).resolve()
+            self._logged_in.add(session.access_key_id)
+        return self._resolver(plan, cache).resolve()
+
     def credentials(self, plan: Plan, *, proof: Secret | None = None) -> Credentials:
         """Return credentials for a plan, from the cache or from AWS.
 
@@ -127,12 +148,28 @@ class Engine:
 
         Raises any StsPluginError but CacheUnusable.
         """
-        resolver = Resolver(
+        return self._resolver(plan, self._cache(plan), proof=proof).resolve()
+
+    def _cache(self, plan: Plan) -> Cache:
+        return Cache(self._usable_store(plan), tell=self._watcher.tell)
+
+    def _resolver(
+        self,
+        plan: Plan,
+        cache: Cache,
+        *,
+        proof: Secret | None = None,
+        login: Collection[str] | None = None,
+    ) -> Resolver:
+        return Resolver(
             plan,
-            store=self._usable_store(plan),
+            cache=cache,
             sts=self.sts(plan),
-            codes=choose_source(
-                plan.codes, prompt_seconds=self._settings.prompt_seconds
+            sources=lambda: sources(
+                plan.codes,
+                self._environ,
+                turn=cache.lock,
+                watcher=self._watcher,
             ),
             source=lambda: load_source(
                 plan.source,
@@ -142,11 +179,12 @@ class Engine:
                 session=self._session,
             ),
             bring=lambda call: bring(call, self._environ, given=proof, now=self._now()),
-            tell=self._tell,
+            watcher=self._watcher,
+            settings=self._settings,
             before_waiting=lambda call: self._refuse_detour(plan, call),
+            login=login,
             now=self._now,
         )
-        return resolver.resolve()
 
     def _refuse_detour(self, plan: Plan, call: Call) -> None:
         """Raise if we run inside a command that the holder of the lock waits for."""
@@ -177,7 +215,7 @@ class Engine:
             store.prepare()
         except CacheUnusable as error:
             if not self._warned:
-                self._tell(f"going on without the cache: {error.line}")
+                self._watcher.tell(f"going on without the cache: {error.line}")
             self._warned = True
             return self._memory
         return store

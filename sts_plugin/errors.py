@@ -7,6 +7,7 @@
     ├── ConfigurationError               3   a file, key, variable or argument is wrong
     ├── HumanNeeded                      4   a person must act
     │   ├── CannotAsk                        nobody can be asked from here
+    │   ├── Declined                         somebody was asked and said no
     │   └── NoAnswer                         somebody was asked and did not answer
     ├── Refused                          5   AWS answered no
     │   ├── CodeRefused                      ... to the MFA code: another may pass
@@ -35,6 +36,7 @@ __all__ = [
     "CannotAsk",
     "CodeRefused",
     "ConfigurationError",
+    "Declined",
     "DurationRefused",
     "HumanNeeded",
     "NoAnswer",
@@ -87,8 +89,19 @@ class CannotAsk(HumanNeeded):
     """An MFA code is needed and there is no way to ask anybody from here."""
 
 
+class Declined(HumanNeeded):
+    """A person was asked for an MFA code and ended the question: they are there."""
+
+
 class NoAnswer(HumanNeeded):
-    """A person was asked for an MFA code and did not give one in time."""
+    """A person was asked for an MFA code and did not give one in time.
+
+    ``person`` is False where it was a command that did not answer.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", person: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.person = person
 
 
 class Refused(StsPluginError):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.files import read_text
-from sts_plugin.model import Secret
+from sts_plugin.model import MFA_WAYS, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ __all__ = [
     "shown",
     "tags",
     "text",
+    "ways",
     "words",
     "written",
     "wrong",
@@ -87,6 +88,18 @@ def words(setting: Setting) -> list[str]:
     if not found:
         raise wrong(setting, "names nothing", "write a, b or remove the key")
     return list(found)
+
+
+def ways(setting: Setting) -> tuple[str, ...]:
+    """Return ways to get an MFA code, in the order in which they are to be tried."""
+    found = [word.lower() for word in words(setting)]
+    if unknown := [word for word in found if word not in MFA_WAYS]:
+        raise wrong(
+            setting,
+            f"names {unknown[0]}, which is no way to get an MFA code",
+            f"use some of {', '.join(MFA_WAYS)}",
+        )
+    return tuple(dict.fromkeys(found))
 
 
 def policy_arns(setting: Setting) -> list[dict[str, str]]:

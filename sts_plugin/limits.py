@@ -48,6 +48,10 @@ STRICTER: Mapping[str, Mapping[str, Any]] = {
 }
 """STS API reference, the page of each action."""
 
+FIDO = re.compile(r":u2f/", re.IGNORECASE)
+"""Passkeys and security keys sign in to the console; the API takes no such device (IAM
+User Guide, "Supported configurations for using passkeys and security keys")."""
+
 NAMES: Mapping[str, str] = {
     "RoleArn": "the ARN of an IAM role",
     "PrincipalArn": "the ARN of a SAML provider",
@@ -151,12 +155,9 @@ def _broken(
         yield "holds bytes that are no text"
         return
     model = {**shapes[shape], **STRICTER.get(name, {})}
-    why = _range(model, value)
-    if isinstance(value, str) and not why:
-        pattern = model.get("pattern")
-        if pattern and not _matches(pattern, value):
-            why = f"does not have the form that STS takes: {pattern}"
-    if why:
+    if name == "SerialNumber" and FIDO.search(value):
+        yield "is a FIDO security key, and STS takes codes of TOTP devices only"
+    elif why := _range(model, value) or _form(model, value):
         empty = "is empty and " if value == "" else ""
         yield f"{empty}is not {NAMES[name]}" if name in NAMES else empty + why
     elif isinstance(value, dict):
@@ -165,6 +166,14 @@ def _broken(
     elif isinstance(value, list):
         for one in value:
             yield from _broken("", model["member"]["shape"], one, shapes)
+
+
+def _form(model: Mapping[str, Any], value: Any) -> str:  # noqa: ANN401 - as above
+    """Return what is wrong with the characters of a text, or ""."""
+    pattern = model.get("pattern")
+    if not isinstance(value, str) or not pattern or _matches(pattern, value):
+        return ""
+    return f"does not have the form that STS takes: {pattern}"
 
 
 def _is_text(value: str) -> bool:

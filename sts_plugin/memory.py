@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sts_plugin import settings
 from sts_plugin.keys import digest
-from sts_plugin.store import busy
+from sts_plugin.ledger import Ledger
+from sts_plugin.locks import busy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from sts_plugin.store import Entry, Waiting
+    from sts_plugin.ledger import Failure
+    from sts_plugin.locks import News, Waiting
+    from sts_plugin.store import Entry
 
 __all__ = ["MemoryStore"]
 
@@ -22,9 +26,11 @@ __all__ = ["MemoryStore"]
 class MemoryStore:
     """A Store that ends with its process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wait_seconds: float = settings.LOCK_WAIT_SECONDS) -> None:
+        self._wait_seconds = wait_seconds
         self._entries: dict[str, Entry] = {}
         self._codes: dict[str, set[str]] = defaultdict(set)
+        self._ledgers: dict[str, Ledger] = defaultdict(Ledger)
         self._locks: dict[str, threading.Lock] = {}
 
     def read(self, key: str) -> Entry | None:
@@ -41,18 +47,30 @@ class MemoryStore:
             del self._entries[entry.key]
 
     @contextlib.contextmanager
-    def lock(self, name: str, waiting: Waiting) -> Iterator[None]:
+    def lock(
+        self, name: str, waiting: Waiting, news: News = lambda: False
+    ) -> Iterator[bool]:
         """Hold the lock of this name; only threads of this process can wait."""
         lock = self._locks.setdefault(name, threading.Lock())
-        notice = settings.LOCK_NOTICE_SECONDS
-        if not lock.acquire(timeout=notice):
-            waiting(None)
-            if not lock.acquire(timeout=settings.LOCK_WAIT_SECONDS - notice):
-                raise busy(None)
+        held = self._acquire(lock, waiting, news)
         try:
-            yield
+            yield held
         finally:
-            lock.release()
+            if held:
+                lock.release()
+
+    def _acquire(self, lock: threading.Lock, waiting: Waiting, news: News) -> bool:
+        began, told = time.monotonic(), False
+        while not lock.acquire(timeout=settings.LOCK_POLL_SECONDS[0]):
+            waited = time.monotonic() - began
+            if news():
+                return False
+            if waited > self._wait_seconds:
+                raise busy(None, self._wait_seconds)
+            if waited > settings.LOCK_NOTICE_SECONDS and not told:
+                told = True
+                waiting(None)
+        return True
 
     def used_codes(self, device: str) -> frozenset[str]:
         """Return the digests of the codes that were given out for a device."""
@@ -61,3 +79,19 @@ class MemoryStore:
     def record_code(self, device: str, code: str) -> None:
         """Note that a code is about to be used."""
         self._codes[device].add(digest(device, code))
+
+    def forget_code(self, device: str, code: str) -> None:
+        """Note that a code was not used after all."""
+        self._codes[device].discard(digest(device, code))
+
+    def failure(self, name: str) -> Failure | None:
+        """Return why the last turn under this lock came to nothing, if it did."""
+        return self._ledgers[name].failure
+
+    def unanswered(self, name: str) -> Mapping[str, float]:
+        """Return when nobody answered (epoch seconds), by whom it concerns."""
+        return self._ledgers[name].unanswered
+
+    def record_failure(self, name: str, failure: Failure | None) -> None:
+        """Note that a turn came to nothing, or that one did not."""
+        self._ledgers[name] = self._ledgers[name].with_failure(failure)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "MFA_WAYS",
     "UNSIGNED_ACTIONS",
     "Call",
     "CodeSettings",
@@ -51,6 +52,10 @@ SourceKind = Literal[
     "ambient",
 ]
 ProofArgument = Literal["WebIdentityToken", "SAMLAssertion", "TradeInToken"]
+
+MFA_WAYS: Final = ("command", "totp", "terminal", "dialog", "pinentry")
+"""The ways to get an MFA code, as ``mfa_prompt`` spells them, in the order in which
+they are tried where nobody said another."""
 
 UNSIGNED_ACTIONS: Final = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 """Calls that a token or an assertion vouches for, and no signature."""
@@ -203,10 +208,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class CodeSettings:
-    """Where MFA codes come from, as the profiles say it; at most one is set."""
+    """Where MFA codes come from, as the profiles and the environment say it.
+
+    ``ways`` are of ``MFA_WAYS``, in the order in which they are tried; ``prompt`` is
+    the setting that chose them, or None.
+    """
 
     process: Setting | None = None
     totp_file: Setting | None = None
+    prompt: Setting | None = None
+    ways: tuple[str, ...] = MFA_WAYS[1:]
 
 
 @dataclass(frozen=True, slots=True)

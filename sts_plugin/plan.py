@@ -23,16 +23,10 @@ from sts_plugin.actions import (
 )
 from sts_plugin.chain import Chain, Link, follow
 from sts_plugin.endpoint import find_endpoint
-from sts_plugin.errors import ConfigurationError
 from sts_plugin.forms import seconds, wrong, yes
 from sts_plugin.keys import digest
-from sts_plugin.model import (
-    UNSIGNED_ACTIONS,
-    Call,
-    CodeSettings,
-    Plan,
-    Secret,
-)
+from sts_plugin.mfa_settings import codes_of, first, session_duration
+from sts_plugin.model import UNSIGNED_ACTIONS, Call, Plan, Secret
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.rules import check_order, lowered
 from sts_plugin.settings import SESSION_SECONDS_DEFAULT
@@ -49,7 +43,6 @@ __all__ = ["Placement", "make_plan", "place_mfa"]
 
 MFA_MODES = ("session", "direct")
 ENVIRONMENT = "environment"
-SESSION_SECONDS = "session_duration_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +122,9 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     return Plan(
         profile=name,
         source=chain.source,
-        calls=_calls(chain, speakers, endpoint, notes),
+        calls=_calls(chain, speakers, endpoint, environ, notes),
         endpoint=endpoint,
-        codes=_codes(speakers),
+        codes=codes_of(speakers, environ),
         notes=tuple(notes),
     )
 
@@ -156,7 +149,11 @@ def _speakers(chain: Chain, profiles: Profiles) -> tuple[Profile, ...]:
 
 
 def _calls(
-    chain: Chain, speakers: Sequence[Profile], endpoint: Endpoint, notes: list[str]
+    chain: Chain,
+    speakers: Sequence[Profile],
+    endpoint: Endpoint,
+    environ: Mapping[str, str],
+    notes: list[str],
 ) -> tuple[Call, ...]:
     source = chain.source
     serials = [_serial(link.profile, link.action, notes) for link in chain.links]
@@ -182,12 +179,23 @@ def _calls(
         ]
         owner = owners[0] if owners else chain.selected
         assert owner is not None  # somebody named the device
-        calls.append(_session(owner.name, setting, speakers, source.key, endpoint))
+        said = session_duration(speakers, environ)
+        mode = first(speakers, "mfa_mode")
+        calls.append(
+            _session(
+                owner.name,
+                setting,
+                said=said,
+                mode=mode,
+                key=source.key,
+                endpoint=endpoint,
+            )
+        )
     for link, serial, own in zip(chain.links, serials, placement.roles, strict=False):
         key = calls[-1].key if calls else source.key
         notes += _unused(link)
-        first = None if calls or link.action not in UNSIGNED_ACTIONS else source.proof
-        call = _call(link, serial if own else None, first)
+        read = None if calls or link.action not in UNSIGNED_ACTIONS else source.proof
+        call = _call(link, serial if own else None, read)
         long_term = source.long_term and not calls
         # What a process prints is known when it has run; the resolver looks again.
         unknown = source.kind == "process" and not calls
@@ -255,10 +263,12 @@ def _serial(profile: Profile, action: str, notes: list[str]) -> Setting | None:
     return setting
 
 
-def _session(
+def _session(  # noqa: PLR0913 - what such a call is made of
     profile: str,
     serial: Setting,
-    speakers: Sequence[Profile],
+    *,
+    said: Setting | None,
+    mode: Setting | None,
     key: str,
     endpoint: Endpoint,
 ) -> Call:
@@ -269,13 +279,12 @@ def _session(
     endpoint are not good in every region, so those are kept apart (IAM User Guide,
     "Manage AWS STS in an AWS Region").
     """
-    said = _first(speakers, SESSION_SECONDS)
     settings = {"SerialNumber": serial}
     duration = SESSION_SECONDS_DEFAULT
     if said:
         settings["DurationSeconds"] = said
         duration = seconds(said)
-    if mode := _first(speakers, "mfa_mode"):
+    if mode:
         settings["mfa_mode"] = mode
     return Call(
         action="GetSessionToken",
@@ -337,32 +346,13 @@ def _keyed(call: Call, key: str, endpoint: Endpoint) -> Call:
     return replace(call, key=digest(call.action, key, arguments, brought, where))
 
 
-def _first(speakers: Sequence[Profile], key: str) -> Setting | None:
-    return next((found for one in speakers if (found := one.get(key))), None)
-
-
 def _mode(speakers: Sequence[Profile]) -> str:
-    setting = _first(speakers, "mfa_mode")
+    setting = first(speakers, "mfa_mode")
     if setting is None:
         return MFA_MODES[0]
     if setting.value not in MFA_MODES:
         raise wrong(setting, "is not known", f"use {' or '.join(MFA_MODES)}")
     return setting.value
-
-
-def _codes(speakers: Sequence[Profile]) -> CodeSettings:
-    """Return where codes come from: the first profile that says it speaks."""
-    for profile in speakers:
-        process, totp_file = profile.get("mfa_process"), profile.get("totp_file")
-        if process and totp_file:
-            raise ConfigurationError(
-                f'profile "{profile.name}" has both mfa_process ({process.origin}) and'
-                f" {totp_file.key} ({totp_file.origin})",
-                hint="keep the one that MFA codes are to come from",
-            )
-        if process or totp_file:
-            return CodeSettings(process, totp_file)
-    return CodeSettings()
 
 
 def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - whatever JSON is made of

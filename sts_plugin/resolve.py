@@ -1,42 +1,45 @@
 """The conductor: from a plan to credentials.
 
 Walk the plan backwards to the newest entry that is good enough; from there make each
-call that is left, under its lock, and publish the answer. Parses nothing, prints
-nothing, asks nobody itself.
+call that is left, in turn with everybody else who wants it, and publish the answer.
+Parses nothing, prints nothing, asks nobody itself.
 """
 
 from __future__ import annotations
 
-import contextlib
+import re
+import time
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_plugin.document import from_document, to_document
 from sts_plugin.errors import (
-    CacheUnusable,
     CallerRejected,
     DurationRefused,
     StsPluginError,
+    Unreachable,
 )
 from sts_plugin.keys import digest
 from sts_plugin.limits import check
-from sts_plugin.mfa import Question, with_code
-from sts_plugin.model import Life
+from sts_plugin.mfa import Question
+from sts_plugin.mfa.asking import Asking
+from sts_plugin.model import Life, Setting
 from sts_plugin.rules import lowered
-from sts_plugin.settings import LOWER_ROLE_SECONDS
+from sts_plugin.settings import LOWER_ROLE_SECONDS, YOUNG_SESSION_SECONDS
 from sts_plugin.store import Entry
+from sts_plugin.turns import Turns, Want
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from sts_plugin.cache import Cache
+    from sts_plugin.locks import Holder
     from sts_plugin.mfa import CodeSource
     from sts_plugin.model import Call, Credentials, Plan, Secret
-    from sts_plugin.store import Store
+    from sts_plugin.settings import Settings
+    from sts_plugin.watcher import Watcher
 
 __all__ = ["Resolver"]
-
-T = TypeVar("T")
 
 
 class Caller(Protocol):
@@ -53,34 +56,41 @@ class Resolver:
     """Resolves one plan.
 
     ``source`` gets the credentials that the plan starts from, ``bring`` what a call
-    proves itself with; ``tell`` takes a line for whoever is watching.
+    proves itself with; ``sources`` are asked for codes, in their order.
     ``before_waiting`` may raise for a call whose lock is about to be waited for.
+
+    ``login`` says that somebody wants to be asked now, and which key ids the same login
+    has got already: a session that is not quite new is got anew, nothing else will do,
+    and no quiet period counts.
     """
 
     def __init__(  # noqa: PLR0913 - every room below meets here
         self,
         plan: Plan,
         *,
-        store: Store,
+        cache: Cache,
         sts: Caller,
-        codes: CodeSource,
+        sources: Callable[[], Iterable[CodeSource]],
         source: Callable[[], Credentials],
         bring: Callable[[Call], Mapping[str, Any]],
-        tell: Callable[[str], None],
+        watcher: Watcher,
+        settings: Settings,
         before_waiting: Callable[[Call], None] = lambda _call: None,
+        login: Collection[str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._plan = plan
-        self._store = store
+        self._cache = cache
         self._sts = sts
-        self._codes = codes
+        self._sources = sources
         self._source = source
         self._bring = bring
-        self._tell = tell
+        self._watcher = watcher
+        self._settings = settings
         self._before_waiting = before_waiting
+        self._login = login
         self._now = now
-        self._cache_trouble = False
-        self._sent: frozenset[str] = frozenset()
+        self._turns = Turns(cache, gone=watcher.gone)
         self._rejected: frozenset[str | None] = frozenset()
 
     def resolve(self) -> Credentials:
@@ -96,10 +106,12 @@ class Resolver:
             return self._resolve()
         except StsPluginError as error:
             last = self._read(self._plan.calls[-1], final=False)
-            if last is None:
+            if last is None or self._login is not None:
                 raise
             until = f"{last.life.expires:%H:%M:%S} UTC"
-            self._tell(f"renewal failed, good until {until} all the same: {error.line}")
+            self._watcher.tell(
+                f"renewal failed, good until {until} all the same: {error.line}"
+            )
             return from_document(last.document)
 
     def _resolve(self) -> Credentials:
@@ -138,15 +150,38 @@ class Resolver:
         if call.mfa_serial:
             # A command that the source runs may need the lock of the same device.
             caller = caller or self._source()
-        with self._lock(call):
-            if entry := self._read(call, final=final):
-                return from_document(entry.document)
-            if caller is None and call.signed:
-                caller = self._source()
+
+        def found() -> Credentials | None:
+            entry = self._read(call, final=final)
+            return from_document(entry.document) if entry else None
+
+        def work() -> Credentials:
+            signer = caller
+            if signer is None and call.signed:
+                signer = self._source()
             issued = self._now()
-            credentials = self._call(call, caller)
-            self._publish(call, caller, credentials, issued)
+            credentials = self._call(call, signer)
+            self._publish(call, signer, credentials, issued)
             return credentials
+
+        return self._turns.take(
+            Want(
+                call.lock,
+                self._scope(call),
+                signer=caller.access_key_id if caller else "",
+                person=call.mfa_serial is not None,
+            ),
+            found=found,
+            work=work,
+            waiting=lambda holder: self._waiting(call, holder),
+        )
+
+    def _scope(self, call: Call) -> str:
+        """Return what tells a call that fails as ours does: it, and who gives codes."""
+        codes = self._plan.codes
+        ways = [*codes.ways, codes.process, codes.totp_file]
+        ways = [one.value if isinstance(one, Setting) else one for one in ways]
+        return digest("scope", call.key, ways if call.mfa_serial else [])
 
     def _call(self, call: Call, caller: Credentials | None) -> Credentials:
         if caller and caller.session_token:
@@ -157,12 +192,42 @@ class Resolver:
             return self._as_long_as_allowed(call, caller, brought)
 
         def send(code: Secret) -> Credentials:
-            self._record(device, code)  # before the call: it may be spent
-            return self._sts.call(call, caller, {**brought, "TokenCode": code})
+            self._cache.record_code(device, code)  # before the call: it may be spent
+            try:
+                return self._sts.call(call, caller, {**brought, "TokenCode": code})
+            except Unreachable as error:
+                if not error.sent:
+                    self._cache.forget_code(device, code)
+                raise
 
-        question = Question(self._plan.profile, device)
-        used = self._used(device)
-        return with_code(self._codes, question, used, send, tell=self._tell)
+        asking = Asking(
+            Question(
+                self._plan.profile,
+                device,
+                time.monotonic() + self._settings.prompt_seconds,
+                account=_account(self._plan),
+            ),
+            self._cache.used_codes(device),
+            send,
+            self._watcher,
+            quiet=lambda source: self._quiet(call, source),
+        )
+        return asking.ask(self._sources())
+
+    def _quiet(self, call: Call, source: CodeSource) -> str:
+        """Return why a source is not asked now, after nobody answered; or nothing."""
+        if source.automatic and source.name != "command":
+            return ""  # it asks nobody, whatever others did
+        scope = self._scope(call) if source.automatic else ""
+        at = self._cache.unanswered(call.lock).get(scope)
+        seconds = self._settings.quiet_seconds
+        if self._login is not None or at is None or not 0 <= time.time() - at < seconds:
+            return ""
+        asked, again = (
+            time.strftime("%H:%M:%S", time.localtime(moment))
+            for moment in (at, at + seconds)
+        )
+        return f"nobody answered at {asked}, and nobody is asked again before {again}"
 
     def _as_long_as_allowed(
         self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
@@ -178,24 +243,36 @@ class Resolver:
             try:
                 return self._sts.call(call, caller, brought)
             except DurationRefused:
-                self._tell(
+                self._watcher.tell(
                     f"{call.subject} does not allow {asked} seconds; asking for"
                     f" {seconds}"
                 )
                 asked, brought = seconds, {**brought, "DurationSeconds": seconds}
         return self._sts.call(call, caller, brought)
 
-    # --- The store: trouble with it is told and never fatal ---
+    # --- The cache ---
 
     def _read(self, call: Call, *, final: bool) -> Entry | None:
-        entry = self._try(lambda: self._store.read(call.key), None)
+        entry = self._cache.read(call.key)
         if entry is None or not _sound(entry):
             return None
         if entry.document["AccessKeyId"] in self._rejected:
             return None  # a folder that cannot be written keeps what was removed
+        if self._login is not None and call.mfa_serial:
+            own = entry.document["AccessKeyId"] in self._login
+            if not own and not self._young(call, entry):
+                return None
         # What is handed out must last; what signs our next call must only do so.
         good = entry.life.fresh if final else entry.life.usable
         return entry if good(self._now()) else None
+
+    def _young(self, call: Call, entry: Entry) -> bool:
+        """Whether a login need not renew this: it is new, and lasts as it is to."""
+        issued, expires = entry.life.issued, entry.life.expires
+        age = (self._now() - issued).total_seconds()
+        lasts = (expires - issued).total_seconds()
+        wanted = call.arguments.get("DurationSeconds", 0) - YOUNG_SESSION_SECONDS
+        return 0 <= age < YOUNG_SESSION_SECONDS and lasts >= wanted
 
     def _publish(
         self,
@@ -213,52 +290,32 @@ class Resolver:
             "caller": caller.access_key_id if caller else "",
         }
         life = Life(issued, credentials.expiration)
-        entry = Entry(call.key, life, to_document(credentials), label)
-        self._try(lambda: self._store.publish(entry), None)
+        self._cache.publish(Entry(call.key, life, to_document(credentials), label))
 
     def _forget(self, done: int, rejected: Credentials) -> None:
         """Remove a rejected entry and all it stands on, unless it is newer by now."""
-        entries = [
-            self._try(partial(self._store.read, call.key), None)
-            for call in self._plan.calls[:done]
-        ]
+        entries = [self._cache.read(call.key) for call in self._plan.calls[:done]]
         last = entries[-1]
         if last and last.document.get("AccessKeyId") == rejected.access_key_id:
             for entry in filter(None, entries):
                 self._rejected |= {entry.document.get("AccessKeyId")}
-                self._try(partial(self._store.remove, entry), None)
+                self._cache.remove(entry)
 
-    def _used(self, device: str) -> frozenset[str]:
-        nothing: frozenset[str] = frozenset()
-        return self._sent | self._try(lambda: self._store.used_codes(device), nothing)
-
-    def _record(self, device: str, code: Secret) -> None:
-        # Should the ledger be out of reach, this run at least remembers.
-        self._sent |= {digest(device, code.reveal())}
-        self._try(lambda: self._store.record_code(device, code.reveal()), None)
-
-    @contextlib.contextmanager
-    def _lock(self, call: Call) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            lock = self._store.lock(call.lock, self._waiting)
-            self._try(lambda: stack.enter_context(lock), None)
-            yield
-
-    def _waiting(self, holder: int | None) -> None:
-        whom = f"process {holder}" if holder else "another process"
-        self._tell(
-            f"waiting for {whom}, which gets credentials that profile"
-            f' "{self._plan.profile}" needs too'
+    def _waiting(self, call: Call, holder: Holder | None) -> None:
+        whom = f"process {holder.process}" if holder else "another process"
+        what = f"MFA code of {call.mfa_serial}" if call.mfa_serial else call.subject
+        self._watcher.warn(
+            f"waiting for {whom}, which sees to the {what}: profile"
+            f' "{self._plan.profile}" needs it too',
+            session=holder.session if holder else None,
         )
 
-    def _try(self, work: Callable[[], T], otherwise: T) -> T:
-        try:
-            return work()
-        except CacheUnusable as error:
-            if not self._cache_trouble:  # a full disk is one piece of news, not five
-                self._tell(f"going on without the cache: {error.line}")
-            self._cache_trouble = True
-            return otherwise
+
+def _account(plan: Plan) -> str:
+    """Return the account that a plan leads to, or "" where nothing says."""
+    names = (call.subject for call in reversed(plan.calls))
+    found = (re.match(r"arn:[\w-]+:iam::(\d{12}):", name) for name in names)
+    return next((one[1] for one in found if one), "")
 
 
 def _sound(entry: Entry) -> bool:

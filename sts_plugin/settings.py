@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "ANOTHER_PROMPT_SECONDS",
     "ATTEMPTS_WITHOUT_CODE",
     "CALL_SECONDS_MAX",
     "CHAINED_ROLE_SECONDS_MAX",
@@ -28,17 +29,22 @@ __all__ = [
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
     "LOCK_NOTICE_SECONDS",
+    "LOCK_POLL_SECONDS",
     "LOCK_WAIT_SECONDS",
     "LOWER_ROLE_SECONDS",
     "PROMPT_SECONDS_DEFAULT",
+    "PROMPT_TICK_SECONDS",
     "PROOF_COMMAND_SECONDS",
+    "QUIET_SECONDS_DEFAULT",
     "READ_TIMEOUT_SECONDS",
     "RENEW_BEFORE_SECONDS",
     "ROLE_SECONDS",
+    "SESSION_ENDS_SOON_SECONDS",
     "SESSION_SECONDS_DEFAULT",
     "SESSION_TOKEN_BYTES_MAX",
     "TEMPORARY_AGE_SECONDS_MAX",
     "USABLE_SECONDS",
+    "YOUNG_SESSION_SECONDS",
     "Settings",
 ]
 
@@ -82,6 +88,24 @@ steps beside it, at most 90 s; twice that leaves room for clocks that differ."""
 CODE_ATTEMPTS: Final = 3
 """How often one run asks for a code before it gives up."""
 
+ANOTHER_PROMPT_SECONDS: Final = 20.0
+"""What somebody whose code was wrong gets at least for the next one."""
+
+PROMPT_TICK_SECONDS: Final = 0.25
+"""How often a prompt looks around: whether whoever wanted the answer is still there,
+whether the terminal is still ours, how much time is left."""
+
+QUIET_SECONDS_DEFAULT: Final = 900.0
+"""How long nobody is asked again after a prompt that nobody answered: a loop that runs
+unattended must not put one prompt after the other. ``login`` asks all the same."""
+
+YOUNG_SESSION_SECONDS: Final = 300
+"""``login`` renews a session unless it was got this short a time ago: by the same
+login for another profile, or in another window."""
+
+SESSION_ENDS_SOON_SECONDS: Final = 3_600
+"""From then on ``status`` says that a session ends soon."""
+
 PROMPT_SECONDS_DEFAULT: Final = 55.0
 """How long a prompt waits: below the minute after which Go SDKs give up on a
 ``credential_process``."""
@@ -113,8 +137,13 @@ keeps within every time-out of a single read."""
 LOCK_NOTICE_SECONDS: Final = 2.0
 """After this long a waiting process says what it waits for."""
 
-LOCK_WAIT_SECONDS: Final = 120.0
-"""Prompt (55 s), one call (9 s) and the same again for whoever comes second."""
+LOCK_POLL_SECONDS: Final = (0.05, 0.2)
+"""How often a waiter looks: at first, and once it has said that it waits. Two hundred
+waiters are to leave a machine its breath."""
+
+LOCK_WAIT_SECONDS: Final = 180.0
+"""A prompt (55 s), two more after wrong codes (20 s each), and a call for each, of 25 s
+at most."""
 
 SESSION_TOKEN_BYTES_MAX: Final = 32_768
 """STS's tokens have some hundred bytes; callers can ask for at least 4,096 at most
@@ -139,6 +168,14 @@ class Settings:
 
     cache_dir: str | None = None
     prompt_seconds: float = PROMPT_SECONDS_DEFAULT
+    quiet_seconds: float = QUIET_SECONDS_DEFAULT
+
+    @property
+    def lock_wait_seconds(self) -> float:
+        """How long a lock is waited for: longer than whoever holds it may take."""
+        return LOCK_WAIT_SECONDS + max(
+            0.0, self.prompt_seconds - PROMPT_SECONDS_DEFAULT
+        )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -148,21 +185,39 @@ class Settings:
             folder of the cache, an absolute path, instead of the platform's own.
         ``STS_PLUGIN_PROMPT_SECONDS``
             how long a prompt waits for a code.
+        ``STS_PLUGIN_QUIET_SECONDS``
+            how long nobody is asked again after a prompt that nobody answered.
         """
-        text = environ.get("STS_PLUGIN_PROMPT_SECONDS")
-        try:
-            seconds = float(text or PROMPT_SECONDS_DEFAULT)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds <= 3600:  # noqa: PLR2004 - an hour at a prompt is a hang
+        prompt = _seconds(
+            environ, "STS_PLUGIN_PROMPT_SECONDS", PROMPT_SECONDS_DEFAULT, 3600
+        )
+        if prompt == 0:
             raise ConfigurationError(
-                f"STS_PLUGIN_PROMPT_SECONDS={text} is not a number of seconds",
+                "STS_PLUGIN_PROMPT_SECONDS=0 leaves no time to answer",
                 hint="use a number above 0 and at most 3600",
             )
+        quiet = _seconds(
+            environ, "STS_PLUGIN_QUIET_SECONDS", QUIET_SECONDS_DEFAULT, 86_400
+        )
         folder = os.path.expanduser(environ.get("STS_PLUGIN_CACHE_DIR", ""))  # noqa: PTH111
         if folder and not os.path.isabs(folder):  # noqa: PTH117
             raise ConfigurationError(
                 f"STS_PLUGIN_CACHE_DIR={folder} is not an absolute path",
                 hint="write the path from the root: programs run in many folders",
             )
-        return cls(folder or None, seconds)
+        return cls(folder or None, prompt, quiet)
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float, most: int) -> float:
+    """Return a variable as a number of seconds from 0 to ``most``."""
+    text = environ.get(name)
+    try:
+        seconds = float(text or default)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= most:
+        raise ConfigurationError(
+            f"{name}={text} is not a number of seconds",
+            hint=f"use a number from 0 to {most}",
+        )
+    return seconds

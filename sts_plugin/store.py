@@ -1,4 +1,4 @@
-"""The cache on disk: one entry, one file.
+"""The cache on disk: one entry, one file; one lock and one ledger for each name.
 
 Knows nothing of AWS: it sees keys, JSON objects and when they expire.
 
@@ -7,45 +7,44 @@ which reads as absent and is replaced by the next ``publish``.
 
 Calling sequence: ``read``; on a miss take ``lock``, ``read`` again, make the new
 entry, ``publish`` it, let go. Readers take no lock and meet the old entry or the new
-one, never a mixture: an entry appears by ``rename``. Locks are advisory, never
-deleted (deleting one splits its waiters), and freed by the kernel when their holder
-dies. Methods raise CacheUnusable for trouble with the disk; the caller goes on
-without. File names are digests.
+one, never a mixture: an entry appears by ``rename``. Methods raise CacheUnusable for
+trouble with the disk; the caller goes on without. File names are digests.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_plugin import settings
-from sts_plugin.errors import Busy, CacheUnusable
+from sts_plugin.errors import CacheUnusable
 from sts_plugin.keys import digest
+from sts_plugin.ledger import Ledger
+from sts_plugin.locks import hold
 from sts_plugin.model import Life
-from sts_plugin.private import PrivateFolder, unusable
+from sts_plugin.private import PrivateFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-__all__ = ["DiskStore", "Entry", "Store", "Waiting", "busy"]
+    from sts_plugin.ledger import Failure
+    from sts_plugin.locks import News, Waiting
+
+__all__ = ["DiskStore", "Entry", "Store"]
 
 FORMAT = 1
 """Version of the files' format; another one reads as absent."""
 
 # Somebody may keep other things in the folder: only names of ours are touched.
 ENTRY_NAME = re.compile(r"[0-9a-f]{64}\.json")
-TEMPORARY_NAME = re.compile(r"\.([0-9a-f]{64})\.(?:json|codes)\.[0-9a-f]{16}\.tmp")
-
-Waiting = Callable[[int | None], None]
-"""Called once when a lock takes long, with the process id of its holder if known."""
+LEDGER_NAME = re.compile(r"[0-9a-f]{64}\.ledger")
+TEMPORARY_NAME = re.compile(r"\.([0-9a-f]{64})\.(?:json|ledger)\.[0-9a-f]{16}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,10 @@ class Store(Protocol):
         """Remove this entry, unless a newer one has taken its place."""
         ...
 
-    def lock(self, name: str, waiting: Waiting) -> AbstractContextManager[None]:
-        """Hold the lock of this name; raise Busy after ``LOCK_WAIT_SECONDS``."""
+    def lock(
+        self, name: str, waiting: Waiting, news: News = ...
+    ) -> AbstractContextManager[bool]:
+        """Hold the lock of this name, as ``locks.hold`` says."""
         ...
 
     def used_codes(self, device: str) -> frozenset[str]:
@@ -89,12 +90,31 @@ class Store(Protocol):
         """Note that a code is about to be used. Call it under the device's lock."""
         ...
 
+    def forget_code(self, device: str, code: str) -> None:
+        """Note that a code was not used after all. Call it under the same lock."""
+        ...
+
+    def failure(self, name: str) -> Failure | None:
+        """Return why the last turn under this lock came to nothing, if it did."""
+        ...
+
+    def unanswered(self, name: str) -> Mapping[str, float]:
+        """Return when nobody answered (epoch seconds), by whom it concerns."""
+        ...
+
+    def record_failure(self, name: str, failure: Failure | None) -> None:
+        """Note that a turn came to nothing, or that one did not. Call it under it."""
+        ...
+
 
 class DiskStore:
-    """The cache in a folder."""
+    """The cache in a folder. ``wait_seconds``: how long a lock is waited for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, wait_seconds: float = settings.LOCK_WAIT_SECONDS
+    ) -> None:
         self._folder = PrivateFolder(folder)
+        self._wait_seconds = wait_seconds
 
     @property
     def path(self) -> Path:
@@ -166,81 +186,64 @@ class DiskStore:
             left_over = temporary and (
                 temporary[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX
             )
-            dead = _is_entry(name) and age > settings.ENTRY_AGE_SECONDS_MAX
+            ours = _is_entry(name) or LEDGER_NAME.fullmatch(name)
+            dead = ours and age > settings.ENTRY_AGE_SECONDS_MAX
             if left_over or dead:
                 with contextlib.suppress(CacheUnusable):  # it can wait for another run
                     self._folder.remove(name)
 
-    # --- Locks ---
+    # --- Locks and ledgers ---
 
     @contextlib.contextmanager
-    def lock(self, name: str, waiting: Waiting) -> Iterator[None]:
-        """Hold the lock of this name; raise Busy after ``LOCK_WAIT_SECONDS``."""
-        # Imported late: a hit needs no lock, and this import has its price.
-        from filelock import FileLock, Timeout  # noqa: PLC0415
-
+    def lock(
+        self, name: str, waiting: Waiting, news: News = lambda: False
+    ) -> Iterator[bool]:
+        """Hold the lock of this name, as ``locks.hold`` says."""
         self._folder.make()
         path = self.path / f"{digest('lock', name)}.lock"
-        lock = FileLock(
-            path,
-            mode=0o600,
-            # A soft lock outlives a killed holder; without flock we say so instead.
-            fallback_to_soft=False,
-            preserve_lock_file=True,
-            on_acquired=_sign,
-        )
-        notice = settings.LOCK_NOTICE_SECONDS
-        try:
-            try:
-                lock.acquire(timeout=notice)
-            except Timeout:
-                waiting(_holder(path))
-                lock.acquire(timeout=settings.LOCK_WAIT_SECONDS - notice)
-        except Timeout:
-            raise busy(_holder(path)) from None
-        except OSError as error:
-            raise unusable(path, error) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    # --- The ledger of used codes ---
+        with hold(path, seconds=self._wait_seconds, waiting=waiting, news=news) as held:
+            yield held
 
     def used_codes(self, device: str) -> frozenset[str]:
         """Return the digests of the codes that were given out for a device."""
-        return frozenset(self._codes(device))
+        return frozenset(self._ledger(device).codes)
 
     def record_code(self, device: str, code: str) -> None:
         """Note that a code is about to be used. Call it under the device's lock."""
-        codes = {**self._codes(device), digest(device, code): time.time()}
-        self._folder.save(_ledger(device), {"version": FORMAT, "codes": codes})
+        ledger = self._ledger(device).with_code(digest(device, code), time.time())
+        self._save(device, ledger)
 
-    def _codes(self, device: str) -> dict[str, float]:
-        data = self._folder.load(_ledger(device))
-        codes = data.get("codes") if isinstance(data, dict) else None
-        if not isinstance(codes, dict):
-            return {}
+    def forget_code(self, device: str, code: str) -> None:
+        """Note that a code was not used after all. Call it under the same lock."""
+        self._save(device, self._ledger(device).without_code(digest(device, code)))
+
+    def failure(self, name: str) -> Failure | None:
+        """Return why the last turn under this lock came to nothing, if it did."""
+        return self._ledger(name).failure
+
+    def unanswered(self, name: str) -> Mapping[str, float]:
+        """Return when nobody answered (epoch seconds), by whom it concerns."""
+        return self._ledger(name).unanswered
+
+    def record_failure(self, name: str, failure: Failure | None) -> None:
+        """Note that a turn came to nothing, or that one did not. Call it under it."""
+        self._save(name, self._ledger(name).with_failure(failure))
+
+    def _ledger(self, name: str) -> Ledger:
+        data = self._folder.load(_ledger_name(name))
+        if not isinstance(data, dict) or data.get("version") != FORMAT:
+            return Ledger()
         now = time.time()
-        return {
-            code: used
-            for code, used in codes.items()
-            if isinstance(used, float) and abs(now - used) < settings.CODE_USED_SECONDS
-        }
+        span = settings.CODE_USED_SECONDS
+        return Ledger.from_json(data).since(now - span, now + span)
+
+    def _save(self, name: str, ledger: Ledger) -> None:
+        data = {"version": FORMAT, **ledger.to_json()}
+        self._folder.save(_ledger_name(name), data)
 
 
-def busy(holder: int | None) -> Busy:
-    """Return what to raise when a lock is held for too long."""
-    whom = f"process {holder}" if holder else "somebody else"
-    return Busy(
-        f"{whom} has been getting these credentials for"
-        f" {settings.LOCK_WAIT_SECONDS:.0f} seconds",
-        hint="answer its prompt or end it, and try again",
-    )
-
-
-def _ledger(device: str) -> str:
-    return f"{digest('codes', device)}.codes"
+def _ledger_name(name: str) -> str:
+    return f"{digest('ledger', name)}.ledger"
 
 
 def _is_entry(name: str) -> bool:
@@ -274,16 +277,3 @@ def _entry(data: Any, key: str) -> Entry | None:  # noqa: ANN401 - JSON
     if not 0 < seconds <= settings.ENTRY_AGE_SECONDS_MAX:
         return None
     return Entry(key, life, document, label)
-
-
-def _sign(descriptor: int) -> None:
-    # For people only: who waits can be told whom for. The kernel holds the lock.
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-
-
-def _holder(path: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int(path.read_bytes()[:20])
-    return None

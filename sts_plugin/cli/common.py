@@ -6,8 +6,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.engine import Engine, chosen_profile
 from sts_plugin.errors import StsPluginError
+from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +51,8 @@ def tell(line: str) -> None:
     if sys.stderr is None:  # 2>&-, where print would take stdout instead
         return
     try:
-        print(f"sts-plugin: {_fitting(line, sys.stderr)}", file=sys.stderr, flush=True)  # noqa: T201
+        text = _fitting(printable(line), sys.stderr)
+        print(f"sts-plugin: {text}", file=sys.stderr, flush=True)  # noqa: T201
     except OSError:
         _abandon(sys.stderr)
 
@@ -83,7 +86,7 @@ def _abandon(stream: TextIO) -> None:
 
 def make_engine() -> Engine:
     """Return the engine for this process's environment."""
-    return Engine(os.environ, tell=tell)
+    return Engine(os.environ, watcher=TerminalWatcher(tell))
 
 
 def plan_of(engine: Engine, options: argparse.Namespace) -> Plan:

@@ -6,7 +6,7 @@ Neither prompts, calls AWS or shows a secret.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin.cli.common import (
@@ -23,6 +23,7 @@ from sts_plugin.errors import CacheUnusable
 from sts_plugin.forms import shown
 from sts_plugin.limits import check
 from sts_plugin.model import SourceHop
+from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
-    from sts_plugin.model import Hop, Plan, Setting
+    from sts_plugin.model import CodeSettings, Hop, Plan, Setting
     from sts_plugin.store import Entry
 
 __all__ = ["add", "explain", "status"]
@@ -72,6 +73,14 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         show(json.dumps(rows, indent=2))
         return 0
+    ending = timedelta(seconds=SESSION_ENDS_SOON_SECONDS)
+    for entry in live:
+        label, until = entry.label, entry.life.expires
+        if label.get("kind") == "session" and until - now < ending:
+            tell(
+                f"the MFA session of {label.get('subject')} ends in {left(until, now)}"
+                f" (run: sts-plugin login --profile {label.get('profile')})"
+            )
     if not rows:
         show(f"nothing is cached in {engine.store.path}")
         return 0
@@ -108,23 +117,28 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
         if not isinstance(hop, SourceHop):
             fact["cached_until"] = until.get(hop.key)
         hops.append(fact)
-    endpoint, codes = plan.endpoint, plan.codes
-    chosen = codes.process or codes.totp_file
+    endpoint = plan.endpoint
     return {
         "profile": plan.profile,
         "hops": hops,
         "region": {"value": endpoint.region, "from": endpoint.region_from},
         "endpoint_url": {"value": endpoint.url, "from": endpoint.url_from},
-        "mfa_codes": (
-            {"value": chosen.key, "from": str(chosen.origin)}
-            if chosen
-            else {"value": "terminal", "from": ""}
-        )
-        if plan.device
-        else None,
+        "mfa_codes": _codes(plan.codes) if plan.device else None,
         "notes": list(plan.notes),
         "cache": str(engine.store.path),
     }
+
+
+def _codes(codes: CodeSettings) -> dict[str, str]:
+    """Return the ways to get a code, in order, and the keys that name them."""
+    named = [one for one in (codes.prompt, codes.process, codes.totp_file) if one]
+    keys = {"command": codes.process, "totp": codes.totp_file}
+    ways = [
+        f"{way} ({setting.key})" if (setting := keys.get(way)) else way
+        for way in codes.ways
+    ]
+    origins = dict.fromkeys(str(one.origin) for one in named)
+    return {"value": ", ".join(ways), "from": ", ".join(origins)}
 
 
 def _hop(hop: Hop) -> dict[str, Any]:

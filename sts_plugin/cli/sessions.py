@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sts_plugin.cli.common import add_profile, left, make_engine, plan_of, show
 from sts_plugin.engine import chosen_profile
 from sts_plugin.errors import CacheUnusable, ConfigurationError, StsPluginError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
     from sts_plugin.cli.common import Subparsers
@@ -21,13 +23,39 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "login", "logout"]
 
+SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?")
+
+SESSION_SECONDS: Final = (900, 129_600)
+"""Lifetime of an MFA session (shape ``durationSecondsType`` of STS)."""
+
 
 def add(commands: Subparsers) -> None:
     """Add the commands of this module."""
     parser = commands.add_parser(
-        "login", help="get a profile's credentials now, so that nobody is asked later"
+        "login",
+        help="get a new MFA session now, so that nobody is asked later",
+        description="Ask for an MFA code now, and get a new session for everything"
+        " behind the device. Profiles without MFA get their credentials.",
     )
-    add_profile(parser)
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        action="append",
+        help="profile in the AWS config files (default: AWS_PROFILE, else default);"
+        " may be given more than once: each device is asked for once",
+    )
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        metavar="TIME",
+        type=_seconds,
+        help="how long the session is to last, such as 36h or 90m: 15m to 36h",
+    )
+    parser.add_argument(
+        "--if-needed",
+        action="store_true",
+        help="ask only if there is no session that is still good",
+    )
     parser.set_defaults(command=login)
     parser = commands.add_parser("logout", help="forget what is cached")
     which = parser.add_mutually_exclusive_group()
@@ -36,18 +64,59 @@ def add(commands: Subparsers) -> None:
     parser.set_defaults(command=logout)
 
 
+def _seconds(text: str) -> int:
+    """Return a span of time in seconds: ``36h``, ``1h30m``, ``5400``."""
+    found = SPAN.fullmatch(text.strip().lower())
+    if not found or not any(found.groups()):
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 36h or 90m")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    least, most = SESSION_SECONDS
+    if not least <= total <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not from 15m to 36h")
+    return total
+
+
 def login(options: argparse.Namespace) -> int:
-    """Resolve the profile, asking if need be, and say until when that will do."""
+    """Get a new session for each profile, and say until when that will do."""
     engine = make_engine()
-    plan = plan_of(engine, options)
-    credentials = engine.credentials(plan)
-    now = datetime.now(UTC)
-    for device, expires in _sessions(engine, plan):
-        show(f"MFA session of {device}: {left(expires, now)} left")
-    until = credentials.expiration
-    span = f"{left(until, now)} left" if until else "long-term keys, without expiry"
-    show(f"{plan.profile}: {span}")
+    plans = [
+        _lasting(engine.plan(name, explicit=explicit), options.seconds)
+        for name, explicit in (
+            chosen_profile(given, os.environ) for given in options.profile or [None]
+        )
+    ]
+    get = engine.credentials if options.if_needed else engine.login
+    shown = set()
+    for plan in plans:
+        credentials = get(plan)
+        now = datetime.now(UTC)
+        for device, expires in _sessions(engine, plan):
+            if device not in shown:
+                show(f"MFA session of {device}: {left(expires, now)} left")
+                shown.add(device)
+        until = credentials.expiration
+        span = f"{left(until, now)} left" if until else "long-term keys, without expiry"
+        show(f"{plan.profile}: {span}")
     return 0
+
+
+def _lasting(plan: Plan, seconds: int | None) -> Plan:
+    """Return the plan with a session that is asked to last so long."""
+    if seconds is None:
+        return plan
+    calls = [
+        replace(call, arguments={**call.arguments, "DurationSeconds": seconds})
+        if call.action == "GetSessionToken"
+        else call
+        for call in plan.calls
+    ]
+    if not any(call.action == "GetSessionToken" for call in calls):
+        raise ConfigurationError(
+            f'profile "{plan.profile}" has no MFA session that could last longer',
+            hint="leave --for out; see sts-plugin explain",
+        )
+    return replace(plan, calls=tuple(calls))
 
 
 def _sessions(engine: Engine, plan: Plan) -> Iterator[tuple[str, datetime]]:

@@ -1,130 +1,94 @@
-"""Where a six-digit MFA code comes from, and that none is handed out twice.
+"""Where a six-digit MFA code comes from: what is asked, and of whom.
 
-One driver per file, each a ``CodeSource``; ``choose_source`` picks one from what the
-profiles say. ``with_code`` is what the resolver calls: it puts the question, checks
-the answer, holds it against the codes that were used before, and has it sent.
+One driver per file, each a ``CodeSource``: ``variable``, ``command``, ``totp``,
+``terminal``, ``dialog``, ``pinentry``. ``ways`` puts them in the order that profile and
+environment ask for; ``asking`` puts the question to them.
 
-Never calls AWS, never writes a file.
+Nothing in here calls AWS, and no driver knows what a used code is.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
-from sts_plugin import settings
-from sts_plugin.errors import CodeRefused, NoAnswer
-from sts_plugin.keys import digest
-from sts_plugin.model import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from sts_plugin.model import CodeSettings
-
-__all__ = ["CodeSource", "Question", "choose_source", "with_code"]
-
-T = TypeVar("T")
-
-SIX_DIGITS: Final = re.compile(r"[0-9]{6}")
+__all__ = ["CodeSource", "Question", "printable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: a code of ``device`` for ``profile``.
+    """What is asked: a code of ``device`` for ``profile``, which leads to ``account``.
 
-    ``reason`` is empty, or says why the answer before was of no use.
+    ``account`` is 12 digits, or empty where it is not known. ``reason`` is empty, or
+    says why the answer before was of no use, without a full stop. ``deadline`` is the
+    moment of ``time.monotonic`` from which an answer is of no use any more.
     """
 
     profile: str
     device: str
+    deadline: float
+    account: str = ""
     reason: str = ""
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left for an answer; 0 when there is nothing left."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def purpose(self) -> str:
+        """For whom, in a line: ``Profile prod-admin, account 333333333333``."""
+        account = f", account {self.account}" if self.account else ""
+        return printable(f"Profile {self.profile}{account}")
+
+    @property
+    def trouble(self) -> str:
+        """The reason as a sentence, or nothing. Printable, one line."""
+        reason = printable(self.reason)
+        return f"{reason[0].upper()}{reason[1:]}." if reason else ""
+
+    @property
+    def heading(self) -> str:
+        """The purpose, and the trouble after it."""
+        return f"{self.purpose}. {self.trouble}" if self.reason else self.purpose
+
+    @property
+    def request(self) -> str:
+        """What is wanted: ``MFA code of`` and the device. Printable, one line."""
+        return printable(f"MFA code of {self.device}")
 
 
 class CodeSource(Protocol):
     """One way to get a code."""
 
     @property
+    def name(self) -> str:
+        """How ``mfa_prompt`` spells it."""
+        ...
+
+    @property
     def automatic(self) -> bool:
         """Whether no human is asked, so that asking again needs the next code."""
         ...
 
-    def ask(self, question: Question) -> str:
-        """Return an answer as it came.
+    @property
+    def attempts(self) -> int:
+        """How often one run asks it at most."""
+        ...
 
-        Raises CannotAsk when there is nobody to ask, NoAnswer when nobody answered,
-        ConfigurationError when what the profile names does not work.
+    def ask(self, question: Question) -> str:
+        """Return an answer as it came, by the question's deadline.
+
+        Raises CannotAsk when it cannot work here: its message then is the end of the
+        sentence "a code is needed, and ...", such as "there is no terminal", without
+        a hint, and the next source is asked. Raises ConfigurationError when what a
+        profile names for it does not work; Declined when somebody was asked and said
+        no, NoAnswer when nobody answered by the deadline.
         """
         ...
 
 
-def choose_source(codes: CodeSettings, *, prompt_seconds: float) -> CodeSource:
-    """Return the source that the profiles name: a command, a seed, else a person."""
-    # Each driver is imported only where it is used: they have their price.
-    if codes.process:
-        from sts_plugin.mfa.command import CommandSource  # noqa: PLC0415
-
-        return CommandSource(codes.process)
-    if codes.totp_file:
-        from sts_plugin.mfa.totp import TotpSource  # noqa: PLC0415
-
-        return TotpSource(codes.totp_file)
-    from sts_plugin.mfa.terminal import TerminalSource  # noqa: PLC0415
-
-    return TerminalSource(seconds=prompt_seconds)
-
-
-def with_code(  # noqa: PLR0913 - clock and sleep are parameters for the tests
-    source: CodeSource,
-    question: Question,
-    used: Collection[str],
-    send: Callable[[Secret], T],
-    *,
-    tell: Callable[[str], None],
-    sleep: Callable[[float], None] = time.sleep,
-    now: Callable[[], float] = time.time,
-) -> T:
-    """Ask for a code, ``send`` it, and return what came of it.
-
-    ``used`` holds digests as the store keeps them; a code among them is not sent. A
-    person is asked three times at most, and told each time what was wrong; a
-    machine twice, the second time in the device's next step of 30 s: one that gives
-    two wrong codes will give a third. Raises what the source raises, what ``send``
-    raises, and NoAnswer when no answer could be sent.
-    """
-    refused: CodeRefused | None = None
-    reason = ""
-    for attempt in range(2 if source.automatic else settings.CODE_ATTEMPTS):
-        if attempt and source.automatic:
-            wait = settings.CODE_STEP_SECONDS - now() % settings.CODE_STEP_SECONDS
-            tell(f"{reason}; waiting {wait:.0f} s for the next code")
-            sleep(wait)
-        asked = replace(question, reason=reason)
-        code = _judged(source.ask(asked), question.device, used)
-        if not isinstance(code, Secret):
-            reason = code
-            continue
-        try:
-            return send(code)
-        except CodeRefused as error:
-            refused, reason = error, "AWS refused that code"
-            used = {*used, digest(question.device, code.reveal())}
-    raise refused or NoAnswer(
-        f"no usable MFA code of {question.device}: {reason}",
-        hint="wait for the next code of the device and try again",
-    )
-
-
-def _judged(answer: str, device: str, used: Collection[str]) -> Secret | str:
-    """Return the code that an answer is, or why it is none.
-
-    A function of its own, so that no frame of a traceback holds what was typed.
-    """
-    code = re.sub(r"[\s-]", "", answer)
-    if not SIX_DIGITS.fullmatch(code):
-        return "that was not six digits"
-    if digest(device, code) in used:
-        return "that code was used before"
-    return Secret(code)
+def printable(text: str) -> str:
+    """Return a text without what moves a cursor or starts an escape sequence."""
+    return "".join(one if one.isprintable() else "?" for one in text)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sts_plugin import settings
 from sts_plugin.commands import output_of
-from sts_plugin.errors import ConfigurationError
+from sts_plugin.errors import CannotAsk, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sts_plugin.mfa import Question
     from sts_plugin.model import Setting
@@ -24,24 +23,50 @@ SERIALS_VARIABLE = "_STS_PLUGIN_MFA_SERIALS"
 
 
 class CommandSource:
-    """Runs the command and takes its first line for the code."""
+    """Runs the command and takes its first line for the code.
 
-    automatic = True
+    ``abandoned`` is as for ``commands.output_of``.
+    """
 
-    def __init__(self, process: Setting) -> None:
+    name: ClassVar[str] = "command"
+    automatic: ClassVar[bool] = True
+    attempts: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        process: Setting | None,
+        *,
+        environ: Mapping[str, str],
+        abandoned: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._process = process
+        self._environ = environ
+        self._abandoned = abandoned
 
     def ask(self, question: Question) -> str:
         """Return the first line of the command's output."""
-        refuse_recursion(question.device, os.environ)
-        serials = json.dumps([*_serials_above(os.environ), question.device])
+        if self._process is None:
+            raise CannotAsk("there is no mfa_process")
+        refuse_recursion(question.device, self._environ)
+        serials = [*_serials_above(self._environ), question.device]
         output = output_of(
             self._process,
-            seconds=settings.COMMAND_TIMEOUT_SECONDS,
-            environ=os.environ,
-            extra={"STS_PLUGIN_MFA_SERIAL": question.device, SERIALS_VARIABLE: serials},
+            seconds=min(settings.COMMAND_TIMEOUT_SECONDS, question.seconds_left),
+            environ=self._environ,
+            extra={
+                "STS_PLUGIN_MFA_PROFILE": question.profile,
+                "STS_PLUGIN_MFA_SERIAL": question.device,
+                SERIALS_VARIABLE: json.dumps(serials),
+            },
+            abandoned=self._abandoned,
         )
         first, *_ = output.splitlines() or [""]
+        if not first.strip():  # the prompt of a password manager was cancelled
+            raise ConfigurationError(
+                f"{self._process.origin}: {self._process.key}{self._process.owner}"
+                " printed no code",
+                hint="run the command by hand to see why",
+            )
         return first
 
 

@@ -28,7 +28,9 @@ from sts_plugin.document import timestamp
 from sts_plugin.engine import Engine
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.plugins import features
+from sts_plugin.plugins.forks import safe_to_fork
 from sts_plugin.profiles import OWN_PREFIX
+from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,7 +137,9 @@ class StsPluginProvider:
         if not now.calls:
             return self._found(engine.credentials(now), refresh)
         features.register(features.client_features(now, legacy_sso=legacy_sso))
-        return DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
+        return safe_to_fork(
+            DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
+        )
 
     def _left_to_botocore(self, plan: Plan, profile: str) -> bool:
         """Whether botocore finds in the profile what a plan without calls says."""
@@ -148,8 +152,10 @@ class StsPluginProvider:
     def _found(self, found: Credentials, refresh: Callable[[], Any]) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""
         if found.expiration is not None:
-            return RefreshableCredentials.create_from_metadata(
-                _metadata(found), refresh_using=refresh, method=self.METHOD
+            return safe_to_fork(
+                RefreshableCredentials.create_from_metadata(
+                    _metadata(found), refresh_using=refresh, method=self.METHOD
+                )
             )
         token = found.session_token
         return StaticCredentials(
@@ -169,7 +175,7 @@ class StsPluginProvider:
         }
         return Engine(
             {**os.environ, **{name: path for name, path in files.items() if path}},
-            tell=logger.warning,
+            watcher=Watcher(logger.warning),
             # The host's own session, so that its proxies and certificates count.
             session=lambda _profile: session,
         )

@@ -148,6 +148,7 @@ class Sandbox(Proofs):
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "credentials"),
             "NO_PROXY": "127.0.0.1",
             "STS_PLUGIN_CACHE_DIR": str(self.folder / "cache"),
+            "STS_PLUGIN_DATA_DIR": str(self.folder / "data"),
             "STS_PLUGIN_SANDBOX": str(self.folder),
         }
 

@@ -24,6 +24,7 @@ from sts_plugin.engine import Engine
 from sts_plugin.errors import NothingHere
 from sts_plugin.model import Credentials, Secret
 from sts_plugin.plugins.botocore import StsPluginProvider
+from sts_plugin.watcher import Watcher
 
 CREDENTIAL_SOURCES = {
     "environment": "Environment",
@@ -105,7 +106,7 @@ class EngineOfTheTest(Engine):
     def __init__(self, environ, *, client_creator, prompter, sourcer, builder):
         super().__init__(
             environ,
-            tell=lambda _line: None,
+            watcher=Watcher(lambda _line: None),
             session=lambda _profile: Clients(client_creator),
             now=local_now,
         )
@@ -116,7 +117,7 @@ class EngineOfTheTest(Engine):
     def credentials(self, plan, **options):
         with mock.patch.multiple(
             "sts_plugin.engine",
-            choose_source=lambda *_, **__: Codes(self._prompter),
+            sources=lambda *_, **__: [Codes(self._prompter)],
             load_source=lambda hop, *_, **__: self._source(hop),
         ):
             return super().credentials(plan, **options)
@@ -145,7 +146,9 @@ class EngineOfTheTest(Engine):
 class Codes:
     """The test's prompter as a source of codes."""
 
+    name = "terminal"
     automatic = False
+    attempts = 3
 
     def __init__(self, prompter):
         self._prompter = prompter

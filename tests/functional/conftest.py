@@ -39,6 +39,17 @@ class Program:
             **options,
         )
 
+    def start(self, *arguments):
+        """Start it, and return the process; its streams are pipes."""
+        return subprocess.Popen(
+            [self.path, *arguments],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
     def document(self, profile):
         """The document of a profile; the run must have succeeded in silence."""
         done = self("credential-process", "--profile", profile)
@@ -71,6 +82,11 @@ class Terminal:
     out = property(lambda self: self.folder / "out")
     err = property(lambda self: self.folder / "err")
 
+    @property
+    def said(self):
+        """What is on stderr by now."""
+        return self.err.read_text() if self.err.exists() else ""
+
     def write(self, text):
         self.shown.append(text)
 
@@ -83,13 +99,21 @@ class Terminal:
 
     @property
     def prompts(self):
-        return len(re.findall(PROMPT, self.screen))
+        """How many prompts there were, each counted once however often drawn."""
+        drawn = rf"(?<!\x1b\[K){PROMPT} \(\d+ s\): "
+        return len(re.findall(drawn, self.screen))
 
     def answer(self, line):
         """Wait for the prompt and type a line."""
         self.child.expect_exact(PROMPT)
-        self.child.expect_exact(": ")
+        self.child.expect_exact("): ")
+        self.type(line)
+
+    def type(self, line):
+        """Type a line at the prompt that is there."""
         self.child.sendline(line)
+        # It erases itself: whatever is drawn from now on is another one.
+        self.child.expect(r"\x1b\[K\x1b\[A|\r\n")
 
     def end(self):
         """Wait for the end; return (exit code, stdout, stderr)."""
@@ -114,7 +138,10 @@ def sandbox(tmp_path):
 def environ(sandbox):
     """The environment of the sandbox, with the installed programs on the path."""
     environ = sandbox.environ()
-    return environ | {"PATH": f"{BIN}{os.pathsep}{environ['PATH']}"}
+    # No dialog may come up on the screen of whoever runs the tests.
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", "GNUPGHOME"):
+        environ.pop(name, None)
+    return environ | {"PATH": f"{BIN}{os.pathsep}{environ['PATH']}", "TERM": "xterm"}
 
 
 @pytest.fixture

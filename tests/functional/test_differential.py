@@ -30,6 +30,7 @@ from sts_plugin.engine import Engine, chosen_profile
 from sts_plugin.errors import StsPluginError
 from sts_plugin.sandbox import Organisation, Sandbox
 from sts_plugin.sandbox.organisation import OIDC_PROVIDER_ARN, Role, Trust
+from sts_plugin.watcher import Watcher
 
 # Tests are no package: a module beside this one is loaded by its path.
 _spec = importlib.util.spec_from_file_location(
@@ -273,7 +274,7 @@ def _stock(explicit):
 
 def _ours(explicit):
     profile, named = chosen_profile(explicit, os.environ)
-    engine = Engine(os.environ, tell=lambda _line: None)
+    engine = Engine(os.environ, watcher=Watcher(lambda _line: None))
     plan = engine.plan(profile, explicit=named)
     return engine.sts(plan).caller_identity(engine.credentials(plan)).arn
 

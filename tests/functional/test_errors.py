@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -85,13 +86,32 @@ def test_an_answer_that_is_none_is_an_error_and_is_not_cached(program, sandbox, 
     assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
 
 
-def test_a_lost_answer_to_an_mfa_call_is_not_asked_for_again(sandbox, terminal):
-    sandbox.add_fault(Fault("reset", action="GetSessionToken", times=1, after=True))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset", after=True),
+        Fault("status", status=500, after=True),
+        Fault("status", status=503),
+        Fault("throttle"),
+        Fault("truncated"),
+        Fault("html"),
+        Fault("silence"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_a_code_whose_answer_was_lost_is_not_sent_again(sandbox, terminal, fault):
+    sandbox.add_fault(replace(fault, action="GetSessionToken"))
     one = terminal("sts-plugin credential-process --profile audit")
-    one.answer(sandbox.code())
+    code = sandbox.code()
+    one.answer(code)
     status, out, err = one.end()
     assert (status, out) == (6, "")
     assert len(err.splitlines()) == 1
+    again = terminal("sts-plugin credential-process --profile audit")
+    again.answer(code)
+    again.child.expect_exact("That code was used before.")
+    again.child.sendintr()
+    again.end()
     assert sandbox.journal.count("GetSessionToken") == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -19,7 +20,7 @@ def test_the_prompt_is_on_the_terminal_and_stdout_is_pure(sandbox, terminal):
     assert (status, err) == (0, "")
     assert json.loads(out)["Version"] == 1
     assert code not in one.screen  # no echo
-    assert "for profile audit" in one.screen
+    assert "Profile audit, account 222222222222" in one.screen
 
 
 def test_blanks_in_a_code_do_no_harm(sandbox, terminal):
@@ -31,11 +32,78 @@ def test_blanks_in_a_code_do_no_harm(sandbox, terminal):
 
 def test_what_is_not_a_code_is_asked_again_without_a_call(sandbox, terminal):
     one = terminal(COMMAND)
-    one.answer("cccccbcgujhingjrdejhgfnuetrgigvejhhgbkugded")
+    one.answer("12345x")
+    one.answer("")
     one.answer(sandbox.code())
     assert one.end()[0] == 0
-    assert "not six digits" in one.screen
+    assert one.screen.count("That was not six digits.") == 2
     assert sandbox.journal.count("GetSessionToken") == 1
+
+
+def test_the_touch_of_a_yubikey_is_recognised(sandbox, terminal):
+    one = terminal(COMMAND)
+    touched = "cccccbcgujhingjrdejhgfnuetrgigvejhhgbkugded"
+    one.answer(touched)
+    one.child.expect_exact("YubiKey")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert touched not in one.screen
+
+
+def test_a_prompt_erases_itself_and_counts_down(sandbox, terminal):
+    one = terminal(f"echo before >/dev/tty; {COMMAND}; echo after >/dev/tty")
+    one.child.expect_exact("(55 s): ")
+    one.child.expect_exact("(54 s): ")
+    one.child.sendline(sandbox.code())
+    assert one.end()[0] == 0
+    assert displayed(one.screen) == ["before", "after"]
+
+
+def test_every_prompt_of_several_erases_itself(sandbox, terminal):
+    one = terminal(f"echo before >/dev/tty; {COMMAND}; echo after >/dev/tty")
+    one.answer("cccccbcgujhingjrdejhgfnuetrgigvejhhgbkugded")
+    one.answer(sandbox.code(at=0))
+    one.child.expect_exact("AWS refused that code.")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert displayed(one.screen) == ["before", "after"]
+
+
+def test_a_narrow_terminal_is_left_as_clean(sandbox, terminal):
+    one = terminal(
+        f"stty cols 40 </dev/tty; echo before >/dev/tty; {COMMAND};"
+        " echo after >/dev/tty"
+    )
+    one.child.expect_exact("mfa/alice (55 s): ")
+    one.child.sendline(sandbox.code())
+    assert one.end()[0] == 0
+    assert displayed(one.screen) == ["before", "after"]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_is_asked_in_plain_lines(
+    sandbox, terminal
+):
+    one = terminal(COMMAND, TERM="dumb")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert "\x1b" not in one.screen
+    assert one.screen.endswith("\r\n")
+
+
+def displayed(screen):
+    """What a terminal still shows, in its lines; knows what a prompt uses."""
+    rows, row = [""], 0
+    for part in re.findall(r"\x1b\[[AK]|[^\x1b]", screen):
+        if part == "\x1b[A":
+            row -= 1
+        elif part == "\x1b[K":
+            rows[row] = ""  # it always comes after a carriage return
+        elif part == "\n":
+            row += 1
+            rows += [""] * (row + 1 - len(rows))
+        elif part != "\r":
+            rows[row] += part
+    return [text for text in rows if text]
 
 
 def test_a_wrong_code_is_asked_again_three_times_in_all(sandbox, terminal):
@@ -79,7 +147,7 @@ def test_no_code_reaches_sts_twice(sandbox, terminal, program):
 
 def test_ctrl_c_at_the_prompt_leaves_nothing_behind(sandbox, terminal):
     one = terminal(COMMAND)
-    one.child.expect_exact(": ")
+    one.child.expect_exact("): ")
     one.child.sendintr()
     status, out, err = one.end()
     assert status in {130, 128 + signal.SIGINT}
@@ -94,7 +162,7 @@ def test_ctrl_c_at_the_prompt_leaves_nothing_behind(sandbox, terminal):
 def test_sigterm_at_the_prompt_restores_the_terminal(terminal, tmp_path):
     pid = tmp_path / "pid"
     one = terminal(f"{COMMAND} & echo $! >{pid}; wait $!")
-    one.child.expect_exact(": ")
+    one.child.expect_exact("): ")
     assert not one.child.getecho()
     os.kill(int(pid.read_text()), signal.SIGTERM)
     assert one.end() == (128 + signal.SIGTERM, "", "")
@@ -143,7 +211,7 @@ def test_ctrl_s_at_the_prompt_does_no_harm(sandbox, terminal):
 
 def test_ctrl_d_at_the_prompt_is_no_timeout(terminal):
     one = terminal(COMMAND)
-    one.child.expect_exact(": ")
+    one.child.expect_exact("): ")
     one.child.sendeof()
     status, out, err = one.end()
     assert (status, out) == (4, "")
@@ -155,7 +223,7 @@ def test_ctrl_d_at_the_prompt_is_no_timeout(terminal):
 def test_nohup_is_not_undone(sandbox, terminal, tmp_path):
     pid = tmp_path / "pid"
     one = terminal(f"nohup {COMMAND} & echo $! >{pid}; wait $!")
-    one.child.expect_exact(": ")
+    one.child.expect_exact("): ")
     os.kill(int(pid.read_text()), signal.SIGHUP)
     one.child.sendline(sandbox.code())
     assert one.end()[0] == 0

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
@@ -15,13 +17,22 @@ import pytest
 from sts_plugin.actions import GIVEN
 from sts_plugin.chain import Link
 from sts_plugin.engine import Engine, cache_folder, chosen_profile
-from sts_plugin.errors import ConfigurationError, DurationRefused, StsPluginError
+from sts_plugin.errors import (
+    CannotAsk,
+    ConfigurationError,
+    DurationRefused,
+    Refused,
+    StsPluginError,
+    Unreachable,
+)
+from sts_plugin.keys import digest
 from sts_plugin.memory import MemoryStore
 from sts_plugin.model import Origin, Secret, Setting
 from sts_plugin.profiles import Profile
 from sts_plugin.resolve import Resolver
 from sts_plugin.sandbox import Sandbox
 from sts_plugin.settings import Settings
+from sts_plugin.watcher import Watcher
 
 STATIC = "[profile p]\naws_access_key_id = A\naws_secret_access_key = s\nregion = r\n"
 ROLE = (
@@ -69,7 +80,7 @@ def engine(aws, tmp_path):
                 "STS_PLUGIN_CACHE_DIR": str(folder or tmp_path / "cache"),
                 **environ,
             },
-            tell=told.append,
+            watcher=Watcher(told.append),
         )
         made.told = told
         return made
@@ -91,9 +102,9 @@ def stores(mocker):
     """The stores that resolvers are made with."""
     real, seen = Resolver.__init__, []
 
-    def spy(self, plan, *, store, **options):
-        seen.append(store)
-        real(self, plan, store=store, **options)
+    def spy(self, plan, *, cache, **options):
+        seen.append(cache._store)
+        real(self, plan, cache=cache, **options)
 
     mocker.patch.object(Resolver, "__init__", spy)
     return seen
@@ -149,11 +160,13 @@ def test_a_bad_variable_is_told_at_once(engine):
         engine(STS_PLUGIN_PROMPT_SECONDS="soon")
 
 
-def test_the_prompt_time_of_the_environment_counts(engine, mocker):
-    choose = mocker.patch("sts_plugin.engine.choose_source")
-    made = engine(STS_PLUGIN_PROMPT_SECONDS="7")
+def test_the_times_of_the_environment_count(engine, mocker):
+    made = engine(STS_PLUGIN_PROMPT_SECONDS="1000", STS_PLUGIN_QUIET_SECONDS="7")
+    resolver = mocker.spy(Resolver, "__init__")
     made.credentials(made.plan("p"))
-    assert choose.call_args.kwargs == {"prompt_seconds": 7}
+    found = resolver.call_args.kwargs["settings"]
+    assert (found.prompt_seconds, found.quiet_seconds) == (1000, 7)
+    assert made.store._wait_seconds == made._memory._wait_seconds == 180 + 945
 
 
 @pytest.mark.parametrize("kind", ["container", "instance", "ambient"])
@@ -196,9 +209,8 @@ def sandbox(shared):
     shared.journal.clear()
 
 
-@pytest.fixture
-def served(sandbox, engine):
-    """Make an engine whose calls go to the sandbox."""
+def serve(sandbox, engine):
+    """Return what makes an engine whose calls go to a sandbox."""
 
     def make(config, **environ):
         user = sandbox.organisation.user("alice")
@@ -215,6 +227,12 @@ def served(sandbox, engine):
         return engine(config + alice, **environ)
 
     return make
+
+
+@pytest.fixture
+def served(sandbox, engine):
+    """Make an engine whose calls go to the sandbox."""
+    return serve(sandbox, engine)
 
 
 ASKING = {
@@ -304,6 +322,87 @@ def test_a_program_brings_what_proves_its_own_call_and_no_other(
     assert actions == ["AssumeRoleWithWebIdentity", "GetDelegatedAccessToken"]
 
 
+# --- Codes ---
+
+DEVICE = "arn:aws:iam::111111111111:mfa/alice"
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A sandbox in which no code was used yet."""
+    with Sandbox(tmp_path / "fresh") as running:
+        yield running
+
+
+@pytest.fixture
+def with_mfa(fresh, engine):
+    """Make an engine for a profile with a device, whose codes come of a command."""
+
+    def make(text="", **environ):
+        config = (
+            f"[profile x]\nrole_arn = {SHARED}:role/Batch\nsource_profile = alice\n"
+            f"mfa_serial = {DEVICE}\nmfa_prompt = command\n{text}"
+        )
+        return serve(fresh, engine)(config, **environ)
+
+    return make
+
+
+def sessions(sandbox):
+    return sandbox.journal.count("GetSessionToken")
+
+
+def test_a_code_of_the_environment_is_used_once(with_mfa, fresh):
+    made = with_mfa(STS_PLUGIN_MFA_CODE=fresh.code())
+    assert made.credentials(made.plan("x"))
+    assert sessions(fresh) == 1
+    assert made.told == []
+    made.store.clear()
+    with pytest.raises(CannotAsk, match="there is no mfa_process"):
+        made.credentials(made.plan("x"))
+    assert sessions(fresh) == 1
+
+
+def test_a_code_that_was_never_sent_is_good_for_another_run(with_mfa, fresh):
+    code = fresh.code(at=time.time() + 30)
+    text = f"mfa_process = echo {code}\n"
+    made = with_mfa(text, AWS_ENDPOINT_URL_STS="http://127.0.0.1:9")
+    with pytest.raises(Unreachable) as caught:
+        made.credentials(made.plan("x"))
+    assert not caught.value.sent
+    assert made.store.used_codes(DEVICE) == frozenset()
+    made = with_mfa(text)
+    assert made.credentials(made.plan("x"))
+    assert made.store.used_codes(DEVICE) == {digest(DEVICE, code)}
+
+
+def test_login_renews_the_session_once_for_all_profiles_of_a_run(
+    with_mfa, fresh, tmp_path
+):
+    def run(at, later=0):
+        (tmp_path / "code").write_text(fresh.code(at=time.time() + at))
+        made = with_mfa(
+            f"mfa_process = cat {tmp_path}/code\n"
+            f"[profile y]\nrole_arn = {SHARED}:role/Reader\nsource_profile = alice\n"
+            f"mfa_serial = {DEVICE}\nmfa_prompt = command\n"
+        )
+        moment = datetime.now(UTC) + timedelta(seconds=later)
+        made._began, made._now = moment, lambda: moment
+        for name in ("x", "y", "x"):
+            with contextlib.suppress(Refused):  # there is no such role
+                made.login(made.plan(name))
+        return sessions(fresh)
+
+    assert run(at=0) == 1
+    assert run(at=30, later=200) == 1  # it is young
+    assert run(at=30, later=400) == 2
+
+
+def test_login_without_a_device_is_like_any_run(engine):
+    made = engine()
+    assert made.login(made.plan("p")).access_key_id == "A"
+
+
 # --- A source that is slow, and one that leads back ---
 
 
@@ -375,7 +474,8 @@ with open({count!r}, "a") as file:
 assert os.path.getsize({count!r}) < 5, "a fork bomb"
 from sts_plugin.engine import Engine
 from sts_plugin.errors import StsPluginError
-engine = Engine(tell=lambda line: print(line, file=sys.stderr))
+from sts_plugin.watcher import Watcher
+engine = Engine(watcher=Watcher(lambda line: print(line, file=sys.stderr)))
 try:
     engine.credentials(engine.plan("x"))
 except StsPluginError as error:

@@ -9,6 +9,7 @@ TREE = {
     "ConfigurationError": ("StsPluginError", 3),
     "HumanNeeded": ("StsPluginError", 4),
     "CannotAsk": ("HumanNeeded", 4),
+    "Declined": ("HumanNeeded", 4),
     "NoAnswer": ("HumanNeeded", 4),
     "Refused": ("StsPluginError", 5),
     "CodeRefused": ("Refused", 5),
@@ -58,3 +59,8 @@ def test_a_refusal_keeps_the_code_of_sts():
 @pytest.mark.parametrize("sent", [True, False])
 def test_unreachable_says_whether_the_request_may_have_arrived(sent):
     assert errors.Unreachable("no", sent=sent).sent is sent
+
+
+def test_no_answer_is_a_persons_unless_it_is_said_to_be_a_commands():
+    assert errors.NoAnswer("silence").person is True
+    assert errors.NoAnswer("silence", person=False).person is False

@@ -9,7 +9,7 @@ import pytest
 
 from sts_plugin import forms
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.model import Origin, Secret, Setting
+from sts_plugin.model import MFA_WAYS, Origin, Secret, Setting
 
 HERE = Origin("/config", 7)
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]}'
@@ -108,6 +108,36 @@ def test_a_list_is_written_with_commas_lines_or_in_json(text, words):
 )
 def test_a_list_that_is_none_is_told(text, words):
     assert words in told(forms.words, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("terminal", ("terminal",)),
+        ("Dialog, TERMINAL", ("dialog", "terminal")),
+        ("command\ntotp", ("command", "totp")),
+        ('["pinentry", "dialog"]', ("pinentry", "dialog")),
+        ("terminal, dialog, terminal", ("terminal", "dialog")),
+        (", ".join(MFA_WAYS), MFA_WAYS),
+    ],
+)
+def test_ways_to_a_code_are_tried_in_the_order_in_which_they_are_written(text, ways):
+    assert forms.ways(setting(text)) == ways
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("terminal, email", "names email, which is no way to get an MFA code"),
+        ("fax, email", "names fax"),
+        ("variable", "names variable"),
+        ("terminal dialog", "names terminal dialog"),
+        ("", "names nothing"),
+        ("[1]", "is not a list of strings"),
+    ],
+)
+def test_ways_that_there_are_not_are_told(text, words):
+    assert words in told(forms.ways, text)
 
 
 def test_arns_of_policies_have_the_shape_that_sts_wants():

@@ -273,6 +273,33 @@ def test_whose_root_is_an_account_or_its_root(target, good):
     assert (refused("AssumeRoot", arguments) is None) is good
 
 
+@pytest.mark.parametrize(
+    ("serial", "fido"),
+    [
+        ("arn:aws:iam::111111111111:u2f/user/alice/key-ABCDEF", True),
+        ("arn:aws:iam::111111111111:u2f/root-account-key-ABCDEF", True),
+        ("arn:aws-cn:iam::111111111111:U2F/user/alice/key", True),
+        ("arn:aws:iam::111111111111:mfa/u2f", False),
+        ("arn:aws:iam::111111111111:mfa/alice", False),
+        ("GAHT12345678", False),
+    ],
+)
+@pytest.mark.parametrize("action", ["GetSessionToken", "AssumeRole"])
+def test_a_security_key_is_no_device_that_sts_takes_codes_of(action, serial, fido):
+    role = {"RoleArn": ROLE} if action == "AssumeRole" else {}
+    error = refused(
+        action,
+        {**role, "SerialNumber": serial},
+        SerialNumber=Setting("mfa_serial", serial, HERE, "p"),
+    )
+    if fido:
+        assert "/config:7: mfa_serial" in error.message
+        assert "is a FIDO security key, and STS takes codes of TOTP" in error.message
+        assert error.hint
+    else:
+        assert error is None
+
+
 @pytest.mark.parametrize("name", ["aws:alice", "aws:"])
 def test_a_source_identity_must_not_look_like_awss_own(name):
     assert refused("AssumeRole", {"RoleArn": ROLE, "SourceIdentity": name})

@@ -8,6 +8,7 @@ import pytest
 from sts_plugin import settings
 from sts_plugin.errors import Busy
 from sts_plugin.keys import digest
+from sts_plugin.ledger import NO_ANSWER, Failure
 from sts_plugin.memory import MemoryStore
 from sts_plugin.model import Life
 from sts_plugin.store import Entry
@@ -72,20 +73,80 @@ def test_a_lock_excludes_other_threads_and_is_free_after_an_error(store):
     assert order == ["first", "second"]
 
 
-def test_whoever_waits_too_long_is_told_and_gives_up(store, monkeypatch):
+@pytest.fixture
+def waiter(monkeypatch):
+    """Wait for the lock of a store in another thread; return what came of it."""
     monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.01)
-    monkeypatch.setattr(settings, "LOCK_WAIT_SECONDS", 0.02)
-    told, ended = [], threading.Event()
+    monkeypatch.setattr(settings, "LOCK_POLL_SECONDS", (0.005, 0.005))
 
-    def work():
-        try:
-            with store.lock("name", told.append):
-                told.append("held twice")
-        except Busy:
-            told.append("busy")
-        ended.set()
+    def wait(store, **options):
+        told, outcome = [], []
 
-    with store.lock("name", told.append):
-        threading.Thread(target=work, daemon=True).start()
-        ended.wait(3)
-        assert told[-1:] == ["busy"]
+        def work():
+            try:
+                with store.lock("name", told.append, **options) as held:
+                    outcome.append(held)
+            except Busy as error:
+                outcome.append(error.message)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(60)
+        return told, *outcome
+
+    return wait
+
+
+def test_whoever_waits_too_long_is_told_once_and_gives_up(waiter):
+    store = MemoryStore(wait_seconds=0.1)
+    with store.lock("name", print) as held:
+        assert held is True
+        told, outcome = waiter(store)
+    assert told == [None]
+    assert "for 0 seconds" in outcome
+    assert waiter(store) == ([], True)
+    assert MemoryStore()._wait_seconds == settings.LOCK_WAIT_SECONDS
+
+
+def test_whoever_waits_leaves_as_soon_as_there_is_news_and_lets_nothing_go(waiter):
+    store = MemoryStore(wait_seconds=1e6)
+    looks = []
+    with store.lock("name", print):
+        told, held = waiter(store, news=lambda: bool(looks.append(1)) or len(looks) > 9)
+        assert held is False
+        assert told == [None]
+        assert waiter(store, news=lambda: True) == ([], False)  # still held
+
+
+def test_a_lock_that_is_free_needs_no_news(store):
+    with store.lock("name", print, lambda: True) as held:
+        assert held is True
+
+
+def test_a_code_that_was_never_sent_is_forgotten_for_its_device_only(store):
+    for device in ("device", "other"):
+        store.record_code(device, "123456")
+    store.forget_code("device", "123456")
+    store.forget_code("device", "123456")
+    assert store.used_codes("device") == frozenset()
+    assert store.used_codes("other") == {digest("other", "123456")}
+
+
+def test_a_failure_is_kept_under_its_name_until_another_takes_its_place(store):
+    failure = Failure("1", 0.0, "declined", "no")
+    assert store.failure("name") is None
+    store.record_failure("name", failure)
+    assert store.failure("name") == failure
+    assert store.failure("other") is MemoryStore().failure("name") is None
+    store.record_failure("name", None)
+    assert store.failure("name") is None
+
+
+def test_that_nobody_answered_is_kept_until_all_is_well(store):
+    assert store.unanswered("name") == {}
+    store.record_failure("name", Failure("1", 5.5, NO_ANSWER, "m", scope="s"))
+    store.record_failure("name", Failure("2", 6.5, "refused", "m"))
+    assert store.unanswered("name") == {"s": 5.5}
+    assert store.unanswered("other") == {}
+    store.record_failure("name", None)
+    assert store.unanswered("name") == {}

@@ -259,6 +259,21 @@ def test_a_session_lasts_as_long_as_the_profile_says_or_a_working_day(
     assert durations(plan(aws, config))[0] == seconds
 
 
+def test_the_environment_says_how_long_a_session_lasts_before_the_profile(aws):
+    config = MFA.replace(
+        "source_profile", "session_duration_seconds = 900\nsource_profile"
+    )
+    environ = {"STS_PLUGIN_SESSION_DURATION_SECONDS": "7200"}
+    made = make_plan(aws(config), "p", environ)
+    assert durations(made)[0] == 7200
+    setting = made.calls[0].settings["DurationSeconds"]
+    assert str(setting.origin) == "environment"
+    assert made.calls[0].key == plan(aws, config).calls[0].key  # one session for both
+    environ = dict.fromkeys(environ, "soon")
+    with pytest.raises(ConfigurationError, match="STS_PLUGIN_SESSION_DURATION_SECONDS"):
+        make_plan(aws(config), "p", environ)
+
+
 # --- Keys ---
 
 CHANGES = {
@@ -434,6 +449,20 @@ def test_a_seed_file_is_a_code_source(aws):
 def test_without_a_code_source_a_person_is_asked(aws):
     codes = plan(aws, MFA).codes
     assert (codes.process, codes.totp_file) == (None, None)
+    assert codes.ways == ("totp", "terminal", "dialog", "pinentry")
+
+
+def test_the_way_to_a_code_is_what_environment_or_the_first_profile_says(aws):
+    config = CHAIN.format(
+        p="", q="sts_plugin_mfa_prompt = dialog", b="mfa_prompt = terminal"
+    )
+    assert plan(aws, config).codes.ways == ("dialog",)
+    environ = {"STS_PLUGIN_MFA_PROMPT": "pinentry, terminal"}
+    made = make_plan(aws(config), "p", environ)
+    assert made.codes.ways == ("pinentry", "terminal")
+    assert [call.key for call in made.calls] == [
+        call.key for call in plan(aws, config).calls
+    ]
 
 
 # --- Bad values ---
@@ -460,6 +489,8 @@ def test_without_a_code_source_a_person_is_asked(aws):
         f"role_session_name = {'x' * 65}",
         "sts_plugin_mfa_mode = sometimes",
         "mfa_process = x\ntotp_file = y",
+        "mfa_prompt = terminal\nsts_plugin_mfa_prompt = email",
+        "mfa_prompt =",
         "services = nothing",
     ],
 )

@@ -48,18 +48,45 @@ def test_a_wait_for_the_lock_outlasts_a_prompt_and_a_call():
     assert call * settings.ATTEMPTS_WITHOUT_CODE < 30
 
 
+def test_a_wait_for_the_lock_outlasts_three_prompts_and_their_calls():
+    call = settings.CONNECT_TIMEOUT_SECONDS + settings.READ_TIMEOUT_SECONDS
+    others = settings.ANOTHER_PROMPT_SECONDS * (settings.CODE_ATTEMPTS - 1)
+    calls = call * settings.CODE_ATTEMPTS
+    for prompt in (1.0, settings.PROMPT_SECONDS_DEFAULT, 600.0):
+        waits = Settings(prompt_seconds=prompt).lock_wait_seconds
+        assert prompt + others + calls <= waits
+
+
+def test_a_wait_for_the_lock_is_as_much_longer_as_the_prompt_is():
+    assert Settings().lock_wait_seconds == settings.LOCK_WAIT_SECONDS
+    longer = Settings(prompt_seconds=settings.PROMPT_SECONDS_DEFAULT + 100)
+    assert longer.lock_wait_seconds == settings.LOCK_WAIT_SECONDS + 100
+    assert Settings(prompt_seconds=1).lock_wait_seconds == settings.LOCK_WAIT_SECONDS
+
+
+def test_a_prompt_and_a_command_end_before_the_minute_of_the_go_sdks():
+    assert settings.PROMPT_SECONDS_DEFAULT < 60
+    assert settings.COMMAND_TIMEOUT_SECONDS < settings.PROMPT_SECONDS_DEFAULT
+
+
 def test_a_wait_for_the_lock_outlasts_a_sign_in_in_a_browser_and_a_call():
     call = settings.CONNECT_TIMEOUT_SECONDS + settings.READ_TIMEOUT_SECONDS
     assert settings.PROOF_COMMAND_SECONDS + call < settings.LOCK_WAIT_SECONDS
 
 
 def test_an_empty_environment_gives_the_defaults():
-    assert Settings.from_environ({}) == Settings(None, settings.PROMPT_SECONDS_DEFAULT)
+    assert Settings.from_environ({}) == Settings(
+        None, settings.PROMPT_SECONDS_DEFAULT, settings.QUIET_SECONDS_DEFAULT
+    )
 
 
 def test_the_environment_is_read():
-    environ = {"STS_PLUGIN_CACHE_DIR": "/c", "STS_PLUGIN_PROMPT_SECONDS": "2.5"}
-    assert Settings.from_environ(environ) == Settings("/c", 2.5)
+    environ = {
+        "STS_PLUGIN_CACHE_DIR": "/c",
+        "STS_PLUGIN_PROMPT_SECONDS": "2.5",
+        "STS_PLUGIN_QUIET_SECONDS": "7",
+    }
+    assert Settings.from_environ(environ) == Settings("/c", 2.5, 7)
 
 
 def test_the_folder_of_the_cache_may_begin_at_home(monkeypatch):
@@ -74,7 +101,8 @@ def test_a_folder_that_depends_on_where_one_stands_is_refused():
 
 
 def test_empty_variables_count_as_unset():
-    environ = {"STS_PLUGIN_CACHE_DIR": "", "STS_PLUGIN_PROMPT_SECONDS": ""}
+    names = ("CACHE_DIR", "PROMPT_SECONDS", "QUIET_SECONDS")
+    environ = {f"STS_PLUGIN_{name}": "" for name in names}
     assert Settings.from_environ(environ) == Settings()
 
 
@@ -89,3 +117,16 @@ def test_a_prompt_time_that_is_no_use_is_refused(text):
 def test_a_prompt_time_within_an_hour_is_taken(text):
     found = Settings.from_environ({"STS_PLUGIN_PROMPT_SECONDS": text})
     assert found.prompt_seconds == float(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "86401", "inf", "nan", "soon", " "])
+def test_a_time_of_quiet_that_is_no_use_is_refused(text):
+    with pytest.raises(ConfigurationError, match="STS_PLUGIN_QUIET_SECONDS") as caught:
+        Settings.from_environ({"STS_PLUGIN_QUIET_SECONDS": text})
+    assert "from 0 to 86400" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["0", "0.5", "86400"])
+def test_a_time_of_quiet_within_a_day_is_taken_and_none_as_well(text):
+    found = Settings.from_environ({"STS_PLUGIN_QUIET_SECONDS": text})
+    assert found.quiet_seconds == float(text)

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
-import select
-import signal
 import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -17,6 +13,8 @@ import pytest
 from sts_plugin import settings
 from sts_plugin.errors import Busy, CacheUnusable
 from sts_plugin.keys import digest
+from sts_plugin.ledger import NO_ANSWER, Failure
+from sts_plugin.locks import Holder
 from sts_plugin.model import Life
 from sts_plugin.store import DiskStore, Entry
 
@@ -98,6 +96,8 @@ def test_a_cache_that_is_not_there_is_empty(store):
     assert store.read(KEY) is None
     assert list(store.entries()) == []
     assert store.used_codes("device") == frozenset()
+    assert store.failure("device") is None
+    assert store.unanswered("device") == {}
     assert not store.path.exists()
 
 
@@ -242,6 +242,10 @@ def test_a_loose_folder_is_neither_read_nor_written(store, file):
         lambda: store.publish(ENTRY),
         lambda: store.used_codes("device"),
         lambda: store.record_code("device", "123456"),
+        lambda: store.forget_code("device", "123456"),
+        lambda: store.failure("name"),
+        lambda: store.unanswered("name"),
+        lambda: store.record_failure("name", None),
         lambda: list(store.entries()),
         lambda: store.lock("name", unexpected).__enter__(),
     ):
@@ -287,7 +291,16 @@ def test_dead_entries_are_swept_and_living_ones_stay(store, file):
 
 
 @pytest.mark.parametrize(
-    "name", ["notes.json", "work.tmp", ".draft.tmp", "package-lock.json", "x.lock"]
+    "name",
+    [
+        "notes.json",
+        "work.tmp",
+        ".draft.tmp",
+        "package-lock.json",
+        "x.lock",
+        "2030.ledger",
+        f"{'0' * 64}.ledger.bak",
+    ],
 )
 def test_files_that_are_not_ours_are_left_alone(store, file, name):
     # STS_PLUGIN_CACHE_DIR may be a folder that somebody keeps other things in.
@@ -306,16 +319,36 @@ def test_what_cannot_be_swept_does_not_stop_a_publish(store, file):
     assert store.read(KEY) == make_entry(secret="new")
 
 
-def test_lock_files_and_ledgers_are_never_swept(store, file):
-    store.record_code("device", "123456")
+def test_lock_files_are_never_swept(store, file):
+    # Deleting one splits its waiters: two would hold two files of one name.
     with store.lock("name", unexpected):
-        pass
-    kept = [path for path in store.path.iterdir() if path.suffix != ".json"]
-    for path in kept:
-        age(path, 365 * 24 * 3600)
+        (path,) = store.path.glob("*.lock")
+    age(path, 365 * 24 * 3600)
     store.publish(ENTRY)
-    assert len(kept) == 2
-    assert all(path.exists() for path in kept)
+    assert path.exists()
+
+
+def test_old_ledgers_are_swept_and_newer_ones_stay(store, file):
+    store.record_code("old", "123456")
+    (old,) = store.path.glob("*.ledger")
+    store.record_code("new", "123456")
+    (new,) = set(store.path.glob("*.ledger")) - {old}
+    age(old, settings.ENTRY_AGE_SECONDS_MAX + 60)
+    age(new, settings.ENTRY_AGE_SECONDS_MAX - 600)
+    store.publish(ENTRY)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_left_over_temporary_files_of_ledgers_are_swept(store, file):
+    young = store.path / f".{OTHER}.ledger.0123456789abcdef.tmp"
+    old = store.path / f".{OTHER}.ledger.fedcba9876543210.tmp"
+    for path in (young, old):
+        path.write_text("{}")
+    age(old, settings.TEMPORARY_AGE_SECONDS_MAX + 60)
+    store.publish(ENTRY)
+    assert young.exists()
+    assert not old.exists()
 
 
 # --- Removing ---
@@ -336,154 +369,48 @@ def test_a_newer_entry_is_not_removed_for_an_older_one(store, file):
 
 # --- Locks ---
 
-HOLD = """\
-import sys
-from pathlib import Path
-from sts_plugin.store import DiskStore
-with DiskStore(Path(sys.argv[1])).lock(sys.argv[2], print):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
-
-@contextlib.contextmanager
-def held_elsewhere(store, name):
-    """Hold a lock in another process; ends when its stdin is closed."""
-    with run_python(HOLD, store.path, name) as holder:
-        try:
-            assert select.select([holder.stdout], [], [], 60)[0]
-            assert holder.stdout.readline() == "held\n"
-            yield holder
-        finally:
-            holder.kill()
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.05)
-    monkeypatch.setattr(settings, "LOCK_WAIT_SECONDS", 0.3)
-
-
-def test_a_lock_excludes_other_processes_and_names_its_holder(store, impatient):
-    told = []
-    with held_elsewhere(store, "name") as holder:
-        with (
-            pytest.raises(Busy, match=f"process {holder.pid} ") as caught,
-            store.lock("name", told.append),
-        ):
-            pytest.fail("two held one lock")
-        assert told == [holder.pid]
-        assert caught.value.hint
-
-
-def test_locks_of_other_names_are_not_in_the_way(store, impatient):
-    with held_elsewhere(store, "name"), store.lock("other", unexpected):
-        pass
-
-
-def test_a_lock_is_free_again_when_its_holder_is_killed(store, impatient):
-    with held_elsewhere(store, "name") as holder:
-        holder.send_signal(signal.SIGKILL)
-        holder.wait(60)
-        with store.lock("name", unexpected):
-            pass
-
-
-def test_whoever_waits_goes_on_when_the_lock_is_let_go(store, monkeypatch):
-    monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.05)
-    told = []
-    with held_elsewhere(store, "name") as holder:
-
-        def let_go(pid):
-            told.append(pid)
-            holder.stdin.close()
-
-        with store.lock("name", let_go):
-            assert holder.wait(60) == 0
-    assert told == [holder.pid]
-
-
-def test_a_lock_excludes_other_threads(store, impatient):
-    outcome = []
-
-    def work():
-        try:
-            with DiskStore(store.path).lock("name", outcome.append):
-                outcome.append("held twice")
-        except Busy:
-            outcome.append("busy")
-
-    with store.lock("name", unexpected):
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join(60)
-    assert outcome == [os.getpid(), "busy"]
-
-
-@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
-def test_a_lock_is_free_again_after_an_error(store, kind):
-    with pytest.raises(kind), store.lock("name", unexpected):
-        raise kind
-    with store.lock("name", unexpected):
-        pass
-
-
-def test_a_lock_file_stays_and_is_private_and_tells_no_name(store):
-    # Deleting it splits its waiters: two would hold two files of one name.
-    for _ in range(2):
-        with store.lock("arn:of:a:device", unexpected):
-            (path,) = store.path.iterdir()
-            assert path.read_text() == str(os.getpid())
+def test_a_lock_is_a_private_file_whose_name_tells_nothing(store):
+    with store.lock("arn:of:a:device", unexpected) as held:
+        assert held is True
+        (path,) = store.path.iterdir()
+        assert path.name == f"{digest('lock', 'arn:of:a:device')}.lock"
         assert path.stat().st_mode & 0o777 == 0o600
-        assert "device" not in path.name
+        assert store.path.stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_is_written_through_a_link_in_place_of_a_lock(store, tmp_path):
-    store.prepare()
-    for number, target in enumerate((tmp_path / "precious", tmp_path / "absent")):
-        if not number:
-            target.write_text("precious")
-        name = f"name {number}"
-        (store.path / f"{digest('lock', name)}.lock").symlink_to(target)
-        with (
-            contextlib.suppress(CacheUnusable),
-            store.lock(name, unexpected),
-        ):
-            pass
-    assert (tmp_path / "precious").read_text() == "precious"
-    assert not (tmp_path / "absent").exists()
+def test_locks_of_other_names_are_not_in_the_way(store):
+    with store.lock("name", unexpected), store.lock("other", unexpected) as held:
+        assert held is True
 
 
-def test_a_folder_in_place_of_a_lock_is_trouble_with_the_cache(store):
-    store.prepare()
-    (store.path / f"{digest('lock', 'name')}.lock").mkdir()
-    with pytest.raises(CacheUnusable), store.lock("name", unexpected):
-        pass
-
-
-def test_a_file_system_without_locks_is_trouble_with_the_cache(store, mocker):
-    mocker.patch("fcntl.flock", side_effect=OSError(38, "Function not implemented"))
+def test_a_lock_is_waited_for_as_long_as_the_store_was_told(store, monkeypatch):
+    monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.05)
+    other, told = DiskStore(store.path, wait_seconds=0.2), []
     with (
-        pytest.raises(CacheUnusable, match="not implemented"),
         store.lock("name", unexpected),
+        pytest.raises(Busy),
+        other.lock("name", told.append),
     ):
         pass
+    assert told == [Holder(os.getpid(), os.getsid(0))]
+    assert DiskStore(store.path)._wait_seconds == settings.LOCK_WAIT_SECONDS
 
 
-def test_a_lock_whose_holder_is_unknown_is_told_without_one(store, impatient):
-    told = []
-    path = store.path / f"{digest('lock', 'name')}.lock"
-    with held_elsewhere(store, "name"):
-        path.write_text("garbage")
-        with (
-            pytest.raises(Busy, match="somebody else"),
-            store.lock("name", told.append),
-        ):
-            pass
-    assert told == [None]
+def test_whoever_waits_leaves_without_the_lock_when_there_is_news(store):
+    with (
+        store.lock("name", unexpected),
+        store.lock("name", unexpected, lambda: True) as held,
+    ):
+        assert held is False
 
 
-# --- The ledger ---
+# --- Ledgers: codes ---
+
+
+def ledger_of(store):
+    (path,) = store.path.glob("*.ledger")
+    return path
 
 
 def test_a_recorded_code_is_used_for_its_device_only(store):
@@ -498,7 +425,7 @@ def test_a_recorded_code_is_used_for_its_device_only(store):
 
 def test_codes_are_not_kept_in_clear(store):
     store.record_code("arn:of:device", "123456")
-    (path,) = store.path.iterdir()
+    path = ledger_of(store)
     assert "123456" not in path.read_text()
     assert "device" not in f"{path.name} {path.read_text()}"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -519,8 +446,7 @@ def test_expired_codes_leave_the_ledger(store, mocker):
     store.record_code("device", "111111")
     mocker.patch("time.time", return_value=time.time() + 3600)
     store.record_code("device", "222222")
-    (path,) = store.path.iterdir()
-    assert len(json.loads(path.read_text())["codes"]) == 1
+    assert len(json.loads(ledger_of(store).read_text())["codes"]) == 1
 
 
 def test_codes_survive_their_process(store):
@@ -533,6 +459,76 @@ def test_codes_survive_their_process(store):
     assert store.used_codes("device") == {digest("device", "123456")}
 
 
+def test_a_code_that_was_never_sent_is_forgotten_for_its_device_only(store):
+    for device in ("one", "other"):
+        store.record_code(device, "123456")
+    store.record_code("one", "654321")
+    store.forget_code("one", "123456")
+    store.forget_code("one", "000000")  # nobody recorded it
+    assert store.used_codes("one") == {digest("one", "654321")}
+    assert store.used_codes("other") == {digest("other", "123456")}
+
+
+# --- Ledgers: failures ---
+
+FAILURE = Failure("1f", time.time(), "refused", "AWS refused it", "mend it", "X", "s")
+
+
+def test_a_failure_is_read_under_its_name_until_another_takes_its_place(store):
+    assert store.failure("name") is None
+    store.record_failure("name", FAILURE)
+    assert store.failure("name") == FAILURE
+    assert store.failure("other") is None
+    newer = Failure("2f", time.time(), "declined", "no")
+    store.record_failure("name", newer)
+    assert store.failure("name") == newer
+    store.record_failure("name", None)
+    assert store.failure("name") is None
+
+
+def test_codes_and_failures_leave_each_other_alone(store):
+    used = {digest("name", "123456")}
+    store.record_code("name", "123456")
+    store.record_failure("name", FAILURE)
+    assert store.used_codes("name") == used
+    store.record_code("name", "654321")
+    store.forget_code("name", "654321")
+    assert store.failure("name") == FAILURE
+    store.record_failure("name", None)
+    assert store.used_codes("name") == used
+
+
+def test_a_failure_outlives_the_codes_beside_it(store, mocker):
+    # The quiet after a prompt that nobody answered is longer than a code is known.
+    store.record_code("name", "123456")
+    store.record_failure("name", FAILURE)
+    mocker.patch("time.time", return_value=time.time() + 800)
+    assert store.used_codes("name") == frozenset()
+    assert store.failure("name") == FAILURE
+
+
+def test_the_ledger_of_a_failure_is_private_and_tells_no_name(store):
+    store.record_failure("arn:of:device", FAILURE)
+    path = ledger_of(store)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "device" not in f"{path.name} {path.read_text()}"
+
+
+def test_that_nobody_answered_is_kept_until_all_is_well(store):
+    assert store.unanswered("name") == {}
+    silent = Failure("1f", 5.5, NO_ANSWER, "nobody typed it", scope="s")
+    store.record_failure("name", silent)
+    store.record_failure("name", FAILURE)
+    store.record_code("name", "123456")
+    assert store.unanswered("name") == {"s": 5.5}
+    assert store.unanswered("other") == {}
+    store.record_failure("name", None)
+    assert store.unanswered("name") == {}
+
+
+# --- Ledgers that are damaged ---
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -540,18 +536,69 @@ def test_codes_survive_their_process(store):
         "null",
         "[]",
         "{}",
-        '{"codes": null}',
-        '{"codes": [1]}',
-        '{"codes": {"x": "y", "z": null, "w": NaN, "v": 1e400}}',
+        "\x00",
+        '{"version": 2, "codes": {"x": 1e10}}',
+        '{"version": 1, "codes": null}',
+        '{"version": 1, "codes": [1], "failure": []}',
+        '{"version": 1, "codes": {"x": "y", "z": null, "w": NaN, "v": 1e400}}',
+        '{"version": 1, "failure": {"number": "1"}}',
+        "[" * 60_000,
     ],
+    ids=lambda text: text[:60],
 )
 def test_a_damaged_ledger_reads_as_empty_and_heals(store, text):
     store.record_code("device", "123456")
-    (path,) = store.path.iterdir()
-    path.write_text(text)
+    store.record_failure("device", FAILURE)
+    ledger_of(store).write_text(text)
     assert store.used_codes("device") == frozenset()
+    assert store.failure("device") is None
+    assert store.unanswered("device") == {}
     store.record_code("device", "654321")
+    store.record_failure("device", FAILURE)
     assert store.used_codes("device") == {digest("device", "654321")}
+    assert store.failure("device") == FAILURE
+
+
+def test_a_ledger_cut_at_any_byte_reads_as_empty(store):
+    store.record_code("device", "123456")
+    store.record_failure("device", FAILURE)
+    path = ledger_of(store)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert store.used_codes("device") == frozenset()
+        assert store.failure("device") is None
+
+
+def test_flipped_bits_in_a_ledger_never_crash(store):
+    store.record_code("device", "123456")
+    store.record_failure("device", FAILURE)
+    path = ledger_of(store)
+    whole = path.read_bytes()
+    chance = random.Random(1)  # noqa: S311
+    for _ in range(1000):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        assert len(store.used_codes("device")) <= 1
+        assert isinstance(store.failure("device"), Failure | None)
+
+
+def test_a_fifo_a_folder_and_a_link_in_place_of_a_ledger_read_as_empty(store):
+    store.record_code("device", "123456")
+    path = ledger_of(store)
+    twin = store.path / "twin"
+    path.rename(twin)
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to(twin)):
+        make(path)
+        assert store.used_codes("device") == frozenset()
+        store.record_code("device", "654321")
+        assert len(store.used_codes("device")) == 1
+        path.unlink()
+    assert "654321" not in twin.read_text()
+
+
+# --- Clearing ---
 
 
 def test_clearing_takes_everything_that_holds_secrets_and_nothing_else(store, file):
@@ -564,6 +611,7 @@ def test_clearing_takes_everything_that_holds_secrets_and_nothing_else(store, fi
     (store.path / "notes.json").write_text("somebody's")
     assert store.clear() == 2
     left = {path.suffix for path in store.path.iterdir()}
-    assert left == {".codes", ".lock", ".json"}
+    assert left == {".ledger", ".lock", ".json"}
     assert (store.path / "notes.json").exists()
+    assert store.used_codes("device")
     assert store.clear() == 0

@@ -1,0 +1,97 @@
+"""Sharing our terminal with a program that asks there, whatever becomes of the two."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from sts_plugin.terminal import in_foreground
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["left_as_found", "under_its_name", "unstopped"]
+
+TIOCGDEV: Final = 0x80045432
+"""Linux's ioctl for the number of a terminal; other systems answer with an error."""
+
+
+@contextlib.contextmanager
+def left_as_found(terminal: int) -> Iterator[None]:
+    """Undo what a program that did not end well did to the terminal.
+
+    Killed at its question for a password, it has left the echo off, and perhaps half of
+    the password for whoever reads next.
+    """
+    import termios  # noqa: PLC0415 - there is none on Windows
+
+    try:
+        before = termios.tcgetattr(terminal)
+    except termios.error:  # it was closed
+        yield
+        return
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(termios.error):
+            changed = termios.tcgetattr(terminal) != before
+            if changed and in_foreground(terminal):  # in the background it is not ours
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
+                termios.tcflush(terminal, termios.TCIFLUSH)
+        raise
+
+
+@contextlib.contextmanager
+def unstopped() -> Iterator[None]:
+    """Go on where a program is stopped because it asks from the background.
+
+    The kernel stops the whole group, and it is we who see to the program's end. A
+    handler, and not SIG_IGN, which the program would inherit.
+    """
+    numbers = []
+    if threading.current_thread() is threading.main_thread():
+        numbers = [
+            number
+            for number in (signal.SIGTTIN, signal.SIGTTOU)
+            if signal.getsignal(number) is signal.SIG_DFL
+        ]
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def under_its_name(terminal: int) -> Iterator[int]:
+    """Open the terminal by the name that other processes know it by, if there is one.
+
+    The agents of gpg and rbw are told the name of the command's stdin, to ask for a
+    password there: their own ``/dev/tty`` is another one, or none.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            opened = os.open(_name(terminal), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            stack.callback(os.close, opened)
+            if in_foreground(opened):  # so it is the same one
+                terminal = opened
+        yield terminal
+
+
+def _name(terminal: int) -> str:
+    """Return the name of the device that ``/dev/tty`` stands for; raise OSError."""
+    import fcntl  # noqa: PLC0415 - there is none on Windows
+
+    number = int.from_bytes(fcntl.ioctl(terminal, TIOCGDEV, bytes(4)), sys.byteorder)
+    minor = os.minor(number)
+    for name in (f"/dev/pts/{minor}", f"/dev/tty{minor}", "/dev/console"):
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(name).st_rdev == number:  # noqa: PTH116
+                return name
+    return os.ttyname(terminal)

@@ -1,0 +1,48 @@
+"""Whoever watches a run: what they are told, and whether they are still there.
+
+The base class serves a program, whose log takes every line; a door that knows of a
+terminal brings its own (``cli.watcher``).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Watcher"]
+
+
+class Watcher:
+    """Passes every line on to ``tell``, one at a time."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def tell(self, line: str) -> None:
+        """Say something that stays."""
+        self._tell(line)
+
+    def warn(self, line: str, *, session: int | None = None) -> None:
+        """Say something that a person should see now, whatever an SDK swallows.
+
+        ``session`` is the terminal session that it is about: who sits there sees
+        for themselves.
+        """
+        del session
+        self._tell(line)
+
+    def wait(self, line: str, seconds: float, *, why: str) -> None:
+        """Say why and for what, and wait that long."""
+        self._tell(f"{why}; {line} ({seconds:.0f} s)")
+        time.sleep(seconds)
+
+    def gone(self) -> bool:
+        """Whether for certain nobody is there any more to take the result."""
+        return False
+
+    def orphaned(self) -> bool:
+        """Whether whoever started this run has gone: nobody will answer a prompt."""
+        return self.gone()
