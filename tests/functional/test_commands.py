@@ -49,7 +49,8 @@ def test_explain_says_until_when_a_hop_is_cached(logged_in, program):
     assert facts["hops"][3]["cached_until"] == document["Expiration"]
     assert facts["region"] == {"value": "us-east-1", "from": "AWS_DEFAULT_REGION"}
     assert facts["endpoint_url"]["from"] == "AWS_ENDPOINT_URL_STS"
-    assert facts["mfa_codes"] == {"value": "terminal", "from": ""}
+    ways = "totp, terminal, dialog, pinentry"
+    assert facts["mfa_codes"] == {"value": ways, "from": ""}
 
 
 @pytest.mark.parametrize(

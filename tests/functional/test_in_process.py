@@ -22,6 +22,8 @@ ADMIN = "arn:aws:sts::333333333333:assumed-role/Admin/"
 def in_the_sandbox(environ, monkeypatch):
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):  # no dialog is to come up there
+        monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
@@ -122,7 +124,7 @@ def test_the_expiry_is_where_export_credentials_looks_for_it(logged_in):
 def test_what_goes_wrong_is_botocores_error_with_ours_as_its_cause(
     sandbox, write_config, mocker
 ):
-    mocker.patch("sts_plugin.mfa.terminal.DEVICE", "/nowhere")
+    mocker.patch("sts_plugin.terminal.DEVICE", "/nowhere")
     session = sts_plugin.register(boto3.Session(profile_name="audit"))
     with pytest.raises(CredentialRetrievalError, match="sts-plugin login") as caught:
         arn(session)
