@@ -129,7 +129,8 @@ def _trouble(errors: Any, error: Exception) -> StsPluginError:  # noqa: ANN401
         )
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     # What a backend says could be anything; it shall not be the seed.
-    text = SEEDLIKE.sub("...", "".join(filter(str.isprintable, text)))[:TEXT_MAX]
+    text = "".join(one if one.isprintable() else " " for one in text)
+    text = SEEDLIKE.sub("...", text)[:TEXT_MAX]
     if isinstance(error, errors.KeyringLocked):
         return HumanNeeded(
             f"the OS keychain is locked: {text}", hint="unlock it, and try again"

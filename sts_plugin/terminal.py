@@ -28,6 +28,7 @@ __all__ = [
     "in_foreground",
     "open_terminal",
     "read_hidden_line",
+    "read_line",
     "wait",
     "write",
 ]

@@ -13,6 +13,7 @@ from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sts_plugin.model import Plan
@@ -21,6 +22,7 @@ __all__ = [
     "Subparsers",
     "add_json",
     "add_profile",
+    "columns",
     "left",
     "make_engine",
     "plan_of",
@@ -104,3 +106,11 @@ def left(until: datetime, now: datetime) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table, each column as wide as its longest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sts_plugin.cli.common import (
     add_json,
     add_profile,
+    columns,
     left,
     make_engine,
     plan_of,
@@ -27,7 +28,7 @@ from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
@@ -89,7 +90,7 @@ def status(options: argparse.Namespace) -> int:
         label = entry.label
         names = [label.get(name, "") for name in ("kind", "subject", "profile")]
         cells.append((*names, label.get("caller", ""), left(entry.life.expires, now)))
-    show("\n".join(_columns(cells)))
+    show("\n".join(columns(cells)))
     return 0
 
 
@@ -179,7 +180,7 @@ def _tree(facts: dict[str, Any]) -> Iterator[str]:
         cached = "" if hop["hop"] == "source" else "not cached"
         cached = f"cached until {until}" if until else cached
         rows.append((f"{number:2}", hop["hop"], _what(hop), hop["from"], cached))
-    yield from _columns(rows)
+    yield from columns(rows)
     for hop in facts["hops"]:
         for key, setting in hop.get("settings", {}).items():
             shown = f"{key} = {setting['value']}"
@@ -207,10 +208,3 @@ def _what(hop: dict[str, Any]) -> str:
             return f"GetSessionToken, MFA {hop['mfa_serial']}"
     mfa = f", MFA {hop['mfa_serial']}" if hop["mfa_serial"] else ""
     return f"{hop['call']} {hop['subject']}{mfa}"
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

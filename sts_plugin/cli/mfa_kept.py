@@ -10,7 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.cli.common import make_engine, show, tell
+from sts_plugin.cli.common import columns, make_engine, show, tell
 from sts_plugin.cli.mfa_device import Codes, device_of, seeds
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.document import timestamp
@@ -21,7 +21,6 @@ from sts_plugin.terminal import NoTerminal, open_terminal, read_line, write
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
 
     from sts_plugin.enrolment import Enrolled
 
@@ -61,21 +60,12 @@ def list_devices(options: argparse.Namespace) -> int:
     if not rows:
         show("no seed is kept")
         return 0
-    show("\n".join(_columns(devices, named)))
-    return 0
-
-
-def _columns(
-    devices: Sequence[Enrolled], named: Mapping[str, Sequence[str]]
-) -> Iterator[str]:
-    rows = [("DEVICE", "KEPT IN", "SINCE", "PROFILES")]
+    table = [("DEVICE", "KEPT IN", "SINCE", "PROFILES")]
     for one in devices:
         profiles = ", ".join(named.get(one.serial, []))
-        rows.append((one.serial, one.where, timestamp(one.added), profiles))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+        table.append((one.serial, one.where, timestamp(one.added), profiles))
+    show("\n".join(columns(table)))
+    return 0
 
 
 def _profiles_by_serial() -> dict[str, list[str]]:

@@ -54,5 +54,5 @@ class Keyring(KeyringBackend):
         if mode == "locked":
             raise errors.KeyringLocked("Failed to unlock the collection!")
         if mode == "odd":
-            raise OSError(f"an odd error\nabout {self._file.read_text()}")
+            raise OSError(f"an odd error\n\x1b[2Jabout {self._file.read_text()}")
         return json.loads(self._file.read_text()) if self._file.exists() else {}

@@ -183,7 +183,10 @@ def test_a_uri_that_is_not_for_iam_is_refused_with_a_reason(text, why):
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("text", [SEED, URI, f"\x1b[200~{SEED}\x1b[201~"])
+@pytest.mark.parametrize(
+    "text",
+    [SEED, URI, f"\x1b[200~{SEED}\x1b[201~", f"{SEED[:16]}\r\n\t{SEED[16:]}\n"],
+)
 def test_a_text_is_read_as_one(bom, text):
     assert read(io.BytesIO(bom + text.encode())).secret == Secret(SEED)
 

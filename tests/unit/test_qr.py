@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import traceback
+import warnings
 import zlib
 
 import pytest
@@ -99,8 +100,9 @@ def test_two_devices_on_a_picture_are_refused():
     assert "cut out" in error.hint
 
 
-def test_the_same_device_twice_is_one():
-    found = qr.read(file(side_by_side(code(URI), code(URI))))
+@pytest.mark.parametrize("text", [URI, SEED])
+def test_the_same_device_twice_is_one(text):
+    found = qr.read(file(side_by_side(code(text), code(text))))
     assert found.secret == Secret(SEED)
 
 
@@ -148,6 +150,22 @@ def png(width, height):
 def test_an_image_bomb_is_not_unpacked(width, height, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("unpacked"))
     assert "pixels" in str(refused(png(width, height)))
+
+
+def test_pillow_does_not_speak_of_a_bomb():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        refused(png(10_000, 10_000))
+    assert said == []
+
+
+@pytest.mark.parametrize("error", [ValueError, SyntaxError, IndexError, MemoryError])
+def test_whatever_a_decoder_raises_is_one_line(error, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise error(SEED)
+
+    monkeypatch.setattr(Image, "open", fail)
+    assert "is neither text nor a picture" in str(refused(file(code(URI))))
 
 
 def test_a_picture_of_a_common_size_is_no_bomb(monkeypatch):

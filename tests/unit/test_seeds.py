@@ -10,6 +10,7 @@ from pathlib import Path
 import keyring
 import keyring.backends.fail
 import keyring.backends.null
+import keyring.errors
 import pytest
 import standin_keychain
 from frames import frames_of
@@ -372,7 +373,7 @@ def test_a_keychain_that_keeps_nothing_is_found_out(seeds, chain):
     ("trouble", "kind", "words"),
     [
         ("locked", HumanNeeded, "locked: KeyringLocked: Failed to unlock"),
-        ("odd", ConfigurationError, "does not work: OSError: an odd error"),
+        ("odd", ConfigurationError, "does not work: OSError: an odd error [2Jabout"),
     ],
 )
 def test_trouble_in_the_keychain_is_one_of_our_errors(
@@ -386,6 +387,15 @@ def test_trouble_in_the_keychain_is_one_of_our_errors(
     assert error.hint
     chain.mode("")
     assert seeds.seed(ALICE) == SEED  # nothing was lost
+
+
+def test_a_backend_that_says_a_lot_is_cut_short(seeds, chain, monkeypatch):
+    def get_keyring():
+        raise keyring.errors.KeyringError("word " * 999)
+
+    monkeypatch.setattr(keyring, "get_keyring", get_keyring)
+    error = refused(ConfigurationError, keychain.backend)
+    assert len(error.message) < 300
 
 
 def test_a_backend_that_tells_the_seed_is_not_repeated(seeds, chain):
