@@ -83,6 +83,7 @@ def output_of(
         raise NoAnswer(
             f"{where} did not answer within {seconds:.0f} seconds",
             hint=f"{BY_HAND} what it waits for",
+            person=False,
         ) from None
     except subprocess.CalledProcessError as error:
         if error.returncode in INTERRUPTED:

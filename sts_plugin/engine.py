@@ -126,18 +126,20 @@ class Engine:
             then=then,
         )
 
-    def login(self, plan: Plan) -> Credentials:
+    def login(self, plan: Plan, *, if_needed: bool = False) -> Credentials:
         """Return credentials for a plan whose MFA session is new.
 
         Asks for a code unless the session is a few minutes old, by a login for
-        another profile. Raises as ``credentials``.
+        another profile; ``if_needed``: unless it is still good. Raises as
+        ``credentials``.
         """
         cache = self._cache(plan)
         with_code = [n for n, call in enumerate(plan.calls, 1) if call.mfa_serial]
         if with_code:
             part = replace(plan, calls=plan.calls[: with_code[-1]])
             # However long it lasts: STS gives root users an hour.
-            session = self._resolver(part, cache, login=self._logged_in).resolve()
+            got = None if if_needed else self._logged_in
+            session = self._resolver(part, cache, login=got).resolve()
             self._logged_in.add(session.access_key_id)
         return self._resolver(plan, cache).resolve()
 

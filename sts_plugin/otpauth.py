@@ -77,6 +77,8 @@ def _parsed(text: Secret) -> Seed | NoSeed:
     plain = PASTED.sub("", text.reveal()).strip()
     if not plain:
         return NoSeed("is empty")
+    if len(plain.splitlines()) > 1:
+        return NoSeed("holds more than one line", hint="keep the one with the seed")
     if not plain.lower().startswith("otpauth"):
         return _of_base32(plain)
     with contextlib.suppress(ValueError):  # brackets that do not match

@@ -15,6 +15,7 @@ from sts_plugin.keys import digest
 from sts_plugin.limits import problems
 from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import Question
+from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.mfa.totp import TotpSource
 from sts_plugin.model import Secret
 from sts_plugin.seeds import Seeds, data_folder
@@ -98,6 +99,7 @@ class Codes:
 
     def lock(self) -> AbstractContextManager[bool]:
         """Hold the device's lock, as a login does while it asks for a code."""
+        refuse_recursion(self._serial, os.environ)  # it is held by who waits for us
         return self._cache.lock(self._serial, self._waiting)
 
     def unused(self, seed: Seed) -> Secret:

@@ -86,10 +86,9 @@ def login(options: argparse.Namespace) -> int:
             chosen_profile(given, os.environ) for given in options.profile or [None]
         )
     ]
-    get = engine.credentials if options.if_needed else engine.login
     shown = set()
     for plan in plans:
-        credentials = get(plan)
+        credentials = engine.login(plan, if_needed=options.if_needed)
         now = datetime.now(UTC)
         for device, expires in _sessions(engine, plan):
             if device not in shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -96,9 +97,15 @@ def _of_file(file: Setting) -> Seed:
             f"{where}: {error.strerror}",
             hint="put the base32 seed of the device there, in one line",
         ) from None
+    if text is None and stat.S_ISREG(path.lstat().st_mode):
+        raise ConfigurationError(
+            f"{where} is not a file that only you can read",
+            hint=f"chmod 600 {path}",
+        )
     if text is None:
         raise ConfigurationError(
-            f"{where} is not a file that only you can read", hint=f"chmod 600 {path}"
+            f"{where} is no plain file",
+            hint="name the file itself, which holds the base32 seed in one line",
         )
     return _parsed(text, where)
 

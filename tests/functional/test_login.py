@@ -46,6 +46,18 @@ def test_login_if_needed_does_not(logged_in, terminal):
     assert one.prompts == 0
 
 
+def test_login_if_needed_looks_at_the_session_and_not_at_the_role(
+    sandbox, terminal, program
+):
+    one = terminal(LOGIN)
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+    assert program("logout", "--profile", "alice").returncode == 0  # the role stays
+    again = terminal(f"{LOGIN} --if-needed")
+    again.answer(sandbox.code(at=time.time() + 30))
+    assert again.end()[0] == 0
+
+
 def test_several_profiles_behind_one_device_are_one_prompt(sandbox, terminal):
     one = terminal(f"{LOGIN} --profile prod-admin --profile partner")
     one.answer(sandbox.code())

@@ -53,6 +53,28 @@ def test_a_code_that_needs_no_person_is_taken_all_the_same(
     assert program("credential-process", "--profile", "audit").returncode == 0
 
 
+def test_a_command_that_is_silent_silences_nobody_else(
+    terminal, program, sandbox, write_config
+):
+    config = (sandbox.folder / "config").read_text(encoding="utf-8")
+    head = "[profile audit]\n"
+    process = "mfa_process = sh -c 'echo again >&2; exec sleep 100'\n"
+    write_config(config.replace(head, head + process))
+    brief = {"STS_PLUGIN_PROMPT_SECONDS": "1"}
+    done = program("credential-process", "--profile", "audit", environ=brief)
+    assert done.returncode == 4
+    assert "did not answer within 1 seconds" in done.stderr
+    # It is not run again and again for nobody ...
+    done = program("credential-process", "--profile", "audit", environ=brief)
+    assert done.returncode == 4
+    assert "nobody answered at" in done.stderr
+    assert "again\n" not in done.stderr
+    # ... but a person may be asked.
+    one = terminal("sts-plugin credential-process --profile partner")
+    one.answer(sandbox.code())
+    assert one.end()[0] == 0
+
+
 def test_the_quiet_ends_by_itself(unanswered, terminal):
     one = terminal(ONE, STS_PLUGIN_QUIET_SECONDS="0")
     one.child.expect_exact("): ")

@@ -109,7 +109,8 @@ TABLE = {
         " cli.mfa_device"
     ),
     "cli.mfa_device": (
-        "errors keys settings model limits memory cache seeds mfa mfa.totp cli.common"
+        "errors keys settings model limits memory cache seeds mfa mfa.totp mfa.command"
+        " cli.common"
     ),
     "cli.mfa_kept": (
         "errors settings terminal profiles document cli.watcher cli.common"
