@@ -78,8 +78,12 @@ class Ledger:
             hint=failure.hint[:WORDS_MAX],
             code=failure.code[:WORDS_MAX],
         )
-        silent = {failure.scope: failure.at} if failure.kind == NO_ANSWER else {}
-        return replace(self, failure=failure, unanswered={**self.unanswered, **silent})
+        unanswered = dict(self.unanswered)
+        if failure.kind == NO_ANSWER:
+            unanswered[failure.scope] = failure.at
+        elif not failure.scope:
+            unanswered.pop("", None)  # somebody said no: they are there
+        return replace(self, failure=failure, unanswered=unanswered)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON is made of."""

@@ -43,6 +43,22 @@ def test_login_asks_all_the_same_and_ends_the_quiet(unanswered, terminal, sandbo
     again.child.expect_exact("): ")  # a human was here: they may be asked
 
 
+@pytest.mark.parametrize("answer", ["Ctrl-C", "Ctrl-D", "three wrong ones"])
+def test_whoever_says_no_to_a_login_is_there_and_ends_the_quiet(
+    unanswered, terminal, answer
+):
+    one = terminal(LOGIN)
+    if answer == "three wrong ones":
+        for text in ("1", "2", "3"):
+            one.answer(text)
+    else:
+        one.child.expect_exact("): ")
+        {"Ctrl-C": one.child.sendintr, "Ctrl-D": one.child.sendeof}[answer]()
+    assert one.end()[0] != 0
+    again = terminal(ONE)
+    again.child.expect_exact("): ")
+
+
 def test_a_code_that_needs_no_person_is_taken_all_the_same(
     unanswered, program, sandbox, write_config
 ):

@@ -71,7 +71,7 @@ def test_only_codes_of_the_time_between_are_kept(moment, until, kept):
 
 
 def test_a_failure_takes_the_place_of_the_one_before_and_the_rest_stays():
-    failure = Failure("2", 7.5, "declined", "no")
+    failure = Failure("2", 7.5, "refused", "no", scope="t")
     found = LEDGER.with_failure(failure)
     assert found == replace(LEDGER, failure=failure)
 
@@ -94,9 +94,14 @@ def test_that_nobody_answered_outlives_other_failures(scope, unanswered):
     found = LEDGER.with_failure(silent)
     assert (found.failure, found.unanswered) == (silent, unanswered)
     assert found.codes == LEDGER.codes
-    found = found.with_failure(Failure("3", 8.5, "refused", "no", scope=scope))
+    found = found.with_failure(Failure("3", 8.5, "refused", "no", scope="u"))
     assert found.unanswered == unanswered
     assert LEDGER.unanswered == {"": 5.5, "s": 6.5}
+
+
+def test_whoever_says_no_is_there():
+    found = LEDGER.with_failure(Failure("2", 7.5, "declined", "no"))
+    assert found.unanswered == {"s": 6.5}
 
 
 @pytest.mark.parametrize("data", [None, 1, "x", [], True, [["codes", {}]], 1.5])
