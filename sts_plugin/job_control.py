@@ -22,7 +22,7 @@ TIOCGDEV: Final = 0x80045432
 
 @contextlib.contextmanager
 def left_as_found(terminal: int) -> Iterator[None]:
-    """Undo what a program that did not end well did to the terminal.
+    """Undo what a program did to the terminal.
 
     Killed at its question for a password, it has left the echo off, and perhaps half of
     the password for whoever reads next.
@@ -36,13 +36,12 @@ def left_as_found(terminal: int) -> Iterator[None]:
         return
     try:
         yield
-    except BaseException:
+    finally:
         with contextlib.suppress(termios.error):
             changed = termios.tcgetattr(terminal) != before
             if changed and in_foreground(terminal):  # in the background it is not ours
                 termios.tcsetattr(terminal, termios.TCSANOW, before)
                 termios.tcflush(terminal, termios.TCIFLUSH)
-        raise
 
 
 @contextlib.contextmanager

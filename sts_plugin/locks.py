@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-__all__ = ["Holder", "News", "Waiting", "busy", "hold", "terminal_session"]
+__all__ = [
+    "Holder",
+    "News",
+    "Waiting",
+    "busy",
+    "hold",
+    "terminal_session",
+    "terminal_turn",
+]
 
 
 class Holder(NamedTuple):
@@ -112,6 +120,13 @@ def busy(holder: Holder | None, seconds: float) -> Busy:
 def terminal_session() -> int:
     """Return the id of our session: a terminal controls one, and only one."""
     return os.getsid(0) if hasattr(os, "getsid") else 0
+
+
+def terminal_turn() -> str:
+    """Return the name of the lock for asking on our terminal, one after the other."""
+    import platform  # noqa: PLC0415 - for this only
+
+    return f"terminal of session {terminal_session()} on {platform.node()}"
 
 
 def _sign(descriptor: int) -> None:

@@ -90,7 +90,7 @@ class Resolver:
         self._before_waiting = before_waiting
         self._login = login
         self._now = now
-        self._turns = Turns(cache, gone=watcher.gone)
+        self._turns = Turns(cache, gone=watcher.orphaned)
         self._rejected: frozenset[str | None] = frozenset()
 
     def resolve(self) -> Credentials:

@@ -7,12 +7,15 @@ of questions and codes.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import io
 import math
 import os
 import select
+import signal
+import threading
 import time
 import unicodedata
 from typing import TYPE_CHECKING, Final
@@ -34,6 +37,8 @@ __all__ = [
 ]
 
 DEVICE = "/dev/tty"
+
+CTRL_C: Final = b"\x03"
 
 ERASE_LINE: Final = "\r\x1b[K"
 LINE_UP: Final = "\x1b[A"
@@ -203,27 +208,42 @@ def hidden(terminal: int) -> Iterator[Callable[[], None]]:
             echoing = quiet[3] & termios.ECHO or quiet[0] & termios.IXON
             quiet[0] &= ~termios.IXON
             quiet[3] &= ~termios.ECHO
+            if not _interruptible():
+                # Its signal would reach the main thread only: it is to reach us.
+                quiet[3] &= ~termios.ISIG
+                quiet[6][termios.VEOL] = CTRL_C
             if echoing:
                 # Not TCSAFLUSH, which waits until the output has drained: it may never.
                 termios.tcsetattr(terminal, termios.TCSANOW, quiet)
         except termios.error as error:  # it was closed
             raise OSError(*error.args) from None
 
+    def restore() -> None:
+        # In the background (Ctrl-Z, bg) it is the shell's, and SIGTTOU stops us.
+        with contextlib.suppress(OSError, termios.error):
+            if in_foreground(terminal):
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
+                termios.tcflush(terminal, termios.TCIFLUSH)
+
     try:
         before = termios.tcgetattr(terminal)
+        # A thread may be left behind here when its program ends.
+        atexit.register(restore)
         hide()
         try:
             termios.tcflow(terminal, termios.TCOON)  # for the other systems
             termios.tcflush(terminal, termios.TCIFLUSH)
             yield hide
         finally:
-            # In the background (Ctrl-Z, bg) it is the shell's, and SIGTTOU stops us.
-            with contextlib.suppress(OSError):
-                if in_foreground(terminal):
-                    termios.tcsetattr(terminal, termios.TCSANOW, before)
-                    termios.tcflush(terminal, termios.TCIFLUSH)
+            restore()
+            atexit.unregister(restore)
     except termios.error as error:
         raise OSError(*error.args) from None
+
+
+def _interruptible() -> bool:
+    """Whether Ctrl-C raises KeyboardInterrupt in this very thread."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def read_line(terminal: int, deadline: float, tick: Callable[[], None]) -> str:
@@ -231,7 +251,7 @@ def read_line(terminal: int, deadline: float, tick: Callable[[], None]) -> str:
 
     ``tick`` is called several times a second, and may raise. Raises TimeoutError when
     no line ends in time, EOFError when the input ends, OSError when the terminal goes
-    away or is no longer ours.
+    away or is no longer ours, KeyboardInterrupt when Ctrl-C came as a character.
     """
     typed = io.BytesIO()  # unlike bytes it shows nothing in the locals of a traceback
     while b"\n" not in typed.getvalue():
@@ -246,6 +266,9 @@ def read_line(terminal: int, deadline: float, tick: Callable[[], None]) -> str:
         _insist_on_foreground(terminal)
         with contextlib.suppress(BlockingIOError):
             if typed.write(os.read(terminal, 256)):
+                if bytes([typed.getvalue()[-1]]) == CTRL_C and not _interruptible():
+                    os.killpg(os.getpgrp(), signal.SIGINT)  # as the terminal would
+                    raise KeyboardInterrupt
                 continue
             os.tcgetpgrp(terminal)  # OSError: this is no Ctrl-D, it was closed
             if not typed.getvalue():

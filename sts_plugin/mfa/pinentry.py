@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin import settings
 from sts_plugin.errors import CannotAsk, NoAnswer
 from sts_plugin.job_control import left_as_found, unstopped
+from sts_plugin.locks import terminal_turn
 from sts_plugin.mfa.conversation import converse
 from sts_plugin.mfa.display import has_display
 from sts_plugin.mfa.gnupg import pinentry_path, terminal_name
@@ -21,6 +23,7 @@ from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from sts_plugin.mfa import Question
 
@@ -32,6 +35,8 @@ READY_SECONDS: Final = 5.0
 
 class PinentrySource:
     """Asks by pinentry, where there is a display or a terminal that we may use.
+
+    ``turn`` holds a lock of a name while the terminal is in use.
 
     Which one: ``STS_PLUGIN_PINENTRY``, else the ``pinentry-program`` of gpg-agent.conf,
     else ``pinentry`` on the PATH. ``abandoned`` tells when nobody waits for the answer
@@ -47,16 +52,18 @@ class PinentrySource:
         environ: Mapping[str, str],
         *,
         abandoned: Callable[[], bool] = lambda: False,
+        turn: Callable[[str], AbstractContextManager[object]] = contextlib.nullcontext,
         platform: str = sys.platform,
     ) -> None:
         self._environ = environ
         self._abandoned = abandoned
+        self._turn = turn
         self._platform = platform
 
     def ask(self, question: Question) -> str:
         """Return what was typed; leave no window behind, and the terminal as it was."""
         environ = dict(self._environ)
-        with _terminal(environ) as device:
+        with _terminal(environ) as device, contextlib.ExitStack() as stack:
             if not has_display(environ, self._platform):
                 if not device:
                     raise CannotAsk(
@@ -65,6 +72,10 @@ class PinentrySource:
                 # Only without them does one that opens windows turn to the terminal.
                 environ.pop("DISPLAY", None)
                 environ.pop("WAYLAND_DISPLAY", None)
+                began = time.monotonic()
+                stack.enter_context(self._turn(terminal_turn()))
+                waited = time.monotonic() - began
+                question = replace(question, deadline=question.deadline + waited)
             path = pinentry_path(environ, self._platform)
             try:
                 with running(

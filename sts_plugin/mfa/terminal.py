@@ -7,14 +7,13 @@ to the wrong one.
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sts_plugin import settings
 from sts_plugin.errors import CannotAsk, Declined, NoAnswer
-from sts_plugin.locks import terminal_session
+from sts_plugin.locks import terminal_turn
 from sts_plugin.terminal import NoTerminal, open_terminal, read_hidden_line
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class TerminalSource:
         """Return the line that was typed; leave the terminal as it was found."""
         began = time.monotonic()
         try:
-            with open_terminal() as terminal, self._turn(_turn_name()):
+            with open_terminal() as terminal, self._turn(terminal_turn()):
                 waited = time.monotonic() - began
                 question = replace(question, deadline=question.deadline + waited)
                 return self._read(terminal, question)
@@ -89,8 +88,3 @@ class TerminalSource:
             environ=self._environ,
             abandoned=self._abandoned,
         )
-
-
-def _turn_name() -> str:
-    """Return a name for our terminal: the session that it controls."""
-    return f"terminal of session {terminal_session()} on {platform.node()}"

@@ -64,4 +64,4 @@ def sources(
             case "pinentry":
                 from sts_plugin.mfa.pinentry import PinentrySource  # noqa: PLC0415
 
-                yield PinentrySource(environ, abandoned=watcher.orphaned)
+                yield PinentrySource(environ, abandoned=watcher.orphaned, turn=turn)

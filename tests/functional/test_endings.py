@@ -108,6 +108,52 @@ def test_a_terminal_that_is_closed(terminal, tmp_path, free, command):
     assert one.out.read_text() == ""
 
 
+THREADS = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+import botocore.session, sts_plugin
+
+def work():
+    session = sts_plugin.register(botocore.session.Session(profile="audit"))
+    print(session.get_credentials().get_frozen_credentials().access_key)
+
+if sys.argv[1] == "pool":
+    with ThreadPoolExecutor() as pool:
+        pool.submit(work).result()
+else:
+    thread = threading.Thread(target=work, daemon=sys.argv[1] == "daemon")
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("kind", ["pool", "daemon", "plain"])
+def test_ctrl_c_at_a_prompt_of_another_thread_ends_the_program(
+    terminal, tmp_path, free, kind
+):
+    script = tmp_path / "threads.py"
+    script.write_text(THREADS)
+    one = terminal(f"{sys.executable} {script} {kind}")
+    one.child.expect_exact("): ")
+    one.child.sendintr()
+    status, out, _ = one.end()
+    assert status != 0
+    assert out == ""
+    assert one.echoes
+
+
+@pytest.mark.parametrize("kind", ["pool", "daemon"])
+def test_a_code_at_a_prompt_of_another_thread(terminal, sandbox, tmp_path, kind):
+    script = tmp_path / "threads.py"
+    script.write_text(THREADS)
+    one = terminal(f"{sys.executable} {script} {kind}")
+    one.answer(sandbox.code())
+    status, out, _ = one.end()
+    assert status == 0
+    assert out.startswith("ASIA")
+    assert one.echoes
+
+
 def test_a_prompt_that_was_stopped_goes_on_without_an_echo(terminal, sandbox):
     one = terminal(f"set -m; {ONE}; stty echo </dev/tty; fg >/dev/null")
     one.child.expect_exact("): ")

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import sys
+import time
 from dataclasses import replace
 
 import pyotp
@@ -115,6 +117,19 @@ def test_who_waits_takes_over_from_one_who_was_ended(
     assert second.end()[0] == 0
 
 
+def test_who_waits_takes_over_from_one_whose_parent_was_killed(
+    terminal, sandbox, tmp_path
+):
+    pid = tmp_path / "pid"
+    first = terminal(f"sh -c 'echo $$ >{pid}; {ONE}; :'; sleep 99")
+    first.child.expect_exact("): ")
+    second = terminal(ONE)
+    await_that(lambda: "waiting for process" in second.said)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    second.answer(sandbox.code())
+    assert second.end()[0] == 0
+
+
 def test_who_waits_takes_over_after_a_failure_of_the_network(asked, terminal, sandbox):
     second = terminal(ONE)
     await_that(lambda: "waiting for process" in second.said)
@@ -170,8 +185,6 @@ def test_waiters_on_the_terminal_of_the_prompt_do_not_write_across_it(
 
 
 def _next_step():
-    import time  # noqa: PLC0415
-
     return time.time() + 30
 
 
@@ -210,6 +223,47 @@ def test_two_devices_are_asked_for_on_one_terminal_one_after_the_other(
     child.expect_exact("): ")
     child.sendline(two_devices.code(second))
     assert both.end() == {0}
+    assert two_devices.journal.count(outcome="ok") == two_devices.journal.count() == 2
+
+
+PINENTRY = """#!{python}
+import re, sys
+print("OK ready", flush=True)
+for line in sys.stdin:
+    if line.startswith("SETDESC"):
+        device = re.search("mfa/([a-z]+)", line)[1]
+    if line.startswith("GETPIN"):
+        with open("/dev/tty", "r+b", buffering=0) as tty:
+            tty.write(b"pinentry for %s> " % device.encode())
+            print("D", tty.readline().decode().strip())
+    print("OK", flush=True)
+"""
+
+
+def test_two_pinentries_on_one_terminal_take_turns_as_well(
+    terminal, two_devices, environ, tmp_path
+):
+    path = tmp_path / "pinentry"
+    path.write_text(PINENTRY.format(python=sys.executable))
+    path.chmod(0o700)
+    variables = {
+        name: value
+        for name, value in two_devices.environ(environ).items()
+        if environ.get(name) != value
+    }
+    variables |= {"STS_PLUGIN_PINENTRY": str(path), "STS_PLUGIN_MFA_PROMPT": "pinentry"}
+    both = Herd(terminal, tmp_path / "herd", ["alice", "carol"], **variables)
+    child = both.terminal.child
+    # One lock for each device, and one for the terminal: now both want to ask.
+    locks = two_devices.folder / "cache"
+    await_that(lambda: len(list(locks.glob("*.lock"))) == 3)
+    asked = []
+    for _ in range(2):
+        child.expect(r"pinentry for (alice|carol)> ")
+        asked.append(child.match[1])
+        child.sendline(two_devices.code(asked[-1]))
+    assert both.end() == {0}
+    assert sorted(asked) == ["alice", "carol"]
     assert two_devices.journal.count(outcome="ok") == two_devices.journal.count() == 2
 
 

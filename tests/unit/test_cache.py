@@ -170,6 +170,13 @@ def test_what_the_store_does_not_take_is_kept_for_this_run(cache, store):
     assert cache.read("key") is None
 
 
+def test_what_the_store_did_not_take_is_newer_than_what_it_has(cache, store):
+    store.publish(OLD)
+    store.broken = {"publish"}
+    cache.publish(NEW)
+    assert cache.read("key") == NEW
+
+
 def test_what_the_store_takes_again_is_read_from_it(cache, store):
     store.broken = {"publish"}
     cache.publish(OLD)

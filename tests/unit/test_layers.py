@@ -76,7 +76,7 @@ TABLE = {
     "mfa.conversation": "errors terminal mfa mfa.program mfa.shown mfa.assuan",
     "mfa.gnupg": "errors files terminal",
     "mfa.pinentry": (
-        "errors settings terminal job_control mfa.program mfa.display"
+        "errors settings terminal locks job_control mfa.program mfa.display"
         " mfa.conversation mfa.gnupg"
     ),
     "mfa.ways": (

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import filelock
 import pytest
 
 from sts_plugin import settings
@@ -237,6 +238,15 @@ def test_a_wait_shorter_than_the_notice_is_as_short(path, monkeypatch):
     ):
         pass
     assert len(told) == 1
+
+
+def test_the_time_before_the_notice_is_part_of_the_whole(path, mocker):
+    waits = mocker.spy(filelock.BaseFileLock, "acquire")
+    with held_elsewhere(path), pytest.raises(Busy), take(path, waiting=lambda _: None):
+        pass
+    first, second = [call.args[1] for call in waits.call_args_list]
+    assert first == 0.05
+    assert first + second == pytest.approx(0.3)
 
 
 def test_whoever_waits_looks_often_at_first_and_seldom_after_the_notice(

@@ -235,6 +235,11 @@ def test_an_answer_of_nothing_is_an_answer(desk):
     assert desk.ask("bare") == ""
 
 
+def test_lines_may_end_as_they_do_on_windows(desk, monkeypatch):
+    monkeypatch.setattr(conversation, "BYE_SECONDS", 0.1)
+    assert desk.ask("say:D 123456\r\nOK\r\n") == "123456"
+
+
 def test_it_is_a_source_of_codes_that_a_person_is_asked_for():
     source = PinentrySource({})
     assert (source.name, source.automatic) == ("pinentry", False)
@@ -273,8 +278,8 @@ def test_its_own_time_is_never_without_an_end(desk):
 
 
 def test_what_was_wrong_with_the_last_code_is_shown_as_an_error(desk):
-    desk.ask(reason="that was 100% no code")
-    assert desk.said("SETERROR") == ["That was 100% no code."]
+    desk.ask(reason="that was 100%41 no code")
+    assert desk.said("SETERROR") == ["That was 100%41 no code."]
     assert "no code" not in desk.said("SETDESC")[0]
 
 
@@ -288,6 +293,11 @@ def test_names_are_shown_as_they_are(desk, text):
         question.purpose,
         question.request,
     ]
+
+
+def test_a_name_as_long_as_can_be_is_shown_whole(desk):
+    desk.ask(device="d" * 256)
+    assert "d" * 256 in "".join(desk.said("SETDESC")[0].splitlines())
 
 
 @pytest.mark.parametrize("letter", ["x", "%", "本"])
@@ -400,6 +410,15 @@ def test_a_pinentry_that_does_not_work_cannot_ask(desk, task, why):
     assert gone(desk.seen["pid"])
 
 
+def test_a_pinentry_that_says_nothing_is_not_waited_for_past_the_deadline(
+    desk, monkeypatch
+):
+    monkeypatch.setattr(pinentry, "READY_SECONDS", 600.0)
+    began = time.monotonic()
+    assert isinstance(desk.refused("mute", seconds=0.5), CannotAsk)
+    assert time.monotonic() - began < 60
+
+
 def test_a_pinentry_that_says_nothing_leaves_time_for_another_way(desk, monkeypatch):
     monkeypatch.setattr(pinentry, "READY_SECONDS", 0.5)
     began = time.monotonic()
@@ -441,7 +460,9 @@ def test_an_answer_counts_though_nobody_waits_for_its_end(desk, monkeypatch):
     code = PINENTRY.replace('say("OK closing connection")', "time.sleep(600)")
     (desk.folder / "pinentry").write_text(f"#!{sys.executable}\n{code}")
     monkeypatch.setattr(conversation, "BYE_SECONDS", 0.1)
+    began = time.monotonic()
     assert desk.ask() == "123456"
+    assert time.monotonic() - began < 60
     assert gone(desk.seen["pid"])
 
 
@@ -544,7 +565,10 @@ def test_the_terminal_has_the_name_that_gnupg_knows_it_by(terminal, tty):
 def test_the_terminal_of_another_window_is_left_alone(terminal, name):
     here, there = pty.openpty()
     terminal.environ["GPG_TTY"] = os.ttyname(there) if name == "another" else name
+    os.close(free := os.dup(there))
     terminal.ask()
+    os.close(after := os.dup(there))
+    assert after == free  # what was looked at is closed
     os.close(here)
     os.close(there)
     assert "ttyname=/dev/tty" in terminal.said("OPTION")
@@ -554,6 +578,7 @@ def test_a_display_that_is_gone_does_not_keep_it_from_the_terminal(terminal):
     terminal.environ |= {"DISPLAY": ":8", "WAYLAND_DISPLAY": "/nowhere/wayland-0"}
     terminal.ask()
     assert not terminal.seen["environ"].keys() & {"DISPLAY", "WAYLAND_DISPLAY"}
+    assert terminal.environ["DISPLAY"] == ":8"  # it is taken from the program only
 
 
 def test_where_there_is_both_it_is_told_of_both(desk, tty, monkeypatch):

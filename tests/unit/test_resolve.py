@@ -78,7 +78,8 @@ class Whoever(Watcher):
 
     def __init__(self, told):
         super().__init__(told.append)
-        self.waits, self.warned, self.is_gone = [], [], False
+        self.waits, self.warned = [], []
+        self.is_gone = self.is_orphaned = False
 
     def warn(self, line, *, session=None):
         self.warned.append((line, session))
@@ -88,6 +89,9 @@ class Whoever(Watcher):
 
     def gone(self):
         return self.is_gone
+
+    def orphaned(self):
+        return self.is_gone or self.is_orphaned
 
 
 class Bench:
@@ -983,6 +987,16 @@ def test_ctrl_c_is_only_shared_where_somebody_is_asked(bench, pressed):
 
 def test_a_run_that_nobody_waits_for_tells_nobody_of_its_failure(bench):
     bench.watcher.is_gone = True
+    bench.typed = [Declined("nobody waits for the code any more")]
+    with pytest.raises(Declined):
+        bench.resolve()
+    assert bench.store.failure(DEVICE) is None
+
+
+def test_an_orphan_who_gives_up_its_prompt_does_not_speak_for_those_who_wait(bench):
+    # Its shell was closed, its output goes to a file: in another window somebody is
+    # there, and takes over.
+    bench.watcher.is_orphaned = True
     bench.typed = [Declined("nobody waits for the code any more")]
     with pytest.raises(Declined):
         bench.resolve()

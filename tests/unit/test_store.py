@@ -559,6 +559,15 @@ def test_a_damaged_ledger_reads_as_empty_and_heals(store, text):
     assert store.failure("device") == FAILURE
 
 
+def test_the_ledger_of_another_version_reads_as_empty(store):
+    store.record_code("device", "123456")
+    store.record_failure("device", FAILURE)
+    path = ledger_of(store)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
+    assert store.used_codes("device") == frozenset()
+    assert store.failure("device") is None
+
+
 def test_a_ledger_cut_at_any_byte_reads_as_empty(store):
     store.record_code("device", "123456")
     store.record_failure("device", FAILURE)

@@ -148,6 +148,7 @@ def test_the_environment_leads_here_and_nowhere_else(sandbox):
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
         "STS_PLUGIN_CACHE_DIR": str(folder / "cache"),
+        "STS_PLUGIN_DATA_DIR": str(folder / "data"),
         "STS_PLUGIN_SANDBOX": str(folder),
         "NO_PROXY": "127.0.0.1",
     }
