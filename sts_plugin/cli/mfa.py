@@ -44,6 +44,7 @@ def add(commands: Subparsers) -> None:
     group = commands.add_parser(
         "mfa", help="keep the seed of an MFA device, so that nobody types codes"
     )
+    _silence(group)
     mine = group.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     parser = mine.add_parser(
         "add",
@@ -94,6 +95,16 @@ def add(commands: Subparsers) -> None:
     _add_device(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask whether to")
     parser.set_defaults(command=remove)
+
+
+def _silence(parser: argparse.ArgumentParser) -> None:
+    """Let a parser that is there already not repeat what is no command of its own."""
+    complain = parser.error
+
+    def error(message: str) -> NoReturn:
+        complain(re.sub(r"(?s)invalid choice: .* \(", "no such command (", message))
+
+    parser.error = error  # type: ignore[method-assign]
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

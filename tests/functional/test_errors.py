@@ -126,6 +126,14 @@ def test_a_wrong_command_line_is_exit_code_2(program):
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_a_seed_in_the_place_of_a_command_is_not_repeated(program):
+    seed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    for arguments in (["mfa", seed], ["mfa", "add", seed], ["mfa", "code", seed]):
+        done = program(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert seed not in done.stderr
+
+
 def test_an_unforeseen_error_shows_its_place_and_not_its_text(program):
     broken = (
         "import sys; from sts_plugin import cli, engine\n"
