@@ -170,7 +170,8 @@ class Engine:
             sources=lambda: sources(
                 plan.codes,
                 self._environ,
-                turn=cache.lock,
+                # An orphan does not wait for the terminal: it holds the device.
+                turn=lambda name: cache.lock(name, news=self._watcher.orphaned),
                 watcher=self._watcher,
             ),
             source=lambda: load_source(

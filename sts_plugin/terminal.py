@@ -225,6 +225,8 @@ def hidden(terminal: int) -> Iterator[Callable[[], None]]:
                 termios.tcsetattr(terminal, termios.TCSANOW, before)
                 termios.tcflush(terminal, termios.TCIFLUSH)
 
+    # Who had to wait for the terminal may have been put into the background meanwhile.
+    _insist_on_foreground(terminal)
     try:
         before = termios.tcgetattr(terminal)
         # A thread may be left behind here when its program ends.

@@ -173,6 +173,7 @@ def damages(path):
     data = json.loads(path.read_text())
     return {
         "empty": b"",
+        "nothing": b"{}",
         "cut": path.read_bytes()[:-5],
         "a list": b"[]",
         "a text": b'"x"',
@@ -207,6 +208,15 @@ def test_damaged_files_are_told_and_can_be_replaced(seeds, folder, no_chain):
     path.write_bytes(b"")
     seeds.remove(ALICE)
     assert not path.exists()
+
+
+def test_a_serial_is_a_text(seeds, folder):
+    seeds.add(ALICE, SEED, "file")
+    data = json.loads((folder / file_name(ALICE)).read_text())
+    path = folder / file_name([ALICE])
+    path.write_text(json.dumps(data | {"serial": [ALICE]}))
+    path.chmod(0o600)
+    assert seeds.enrolled() == ([Enrolled(ALICE, "file", NOW)], [path])
 
 
 def test_a_file_that_others_can_read_is_not_used(seeds, folder, no_chain):
@@ -255,6 +265,17 @@ def test_a_file_in_place_of_the_folder_is_an_error_about_seeds(seeds, folder):
     error = refused(ConfigurationError, seeds.add, ALICE, SEED, "file")
     assert "STS_PLUGIN_DATA_DIR" in error.hint
     assert "CACHE" not in error.hint
+
+
+def test_the_keychain_is_not_asked_where_there_is_no_place_for_the_file(
+    seeds, no_chain, monkeypatch
+):
+    def mkdir(*_arguments, **_options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    error = refused(ConfigurationError, seeds.add, ALICE, SEED, "keychain")
+    assert "Read-only file system" in error.message
 
 
 def test_a_seed_out_of_reach_is_not_taken_for_none(seeds, monkeypatch):

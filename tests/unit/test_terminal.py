@@ -641,11 +641,11 @@ LEADER = """\
 import os, signal, sys, termios, time
 from sts_plugin.terminal import NoTerminal, open_terminal, read_hidden_line
 
-name, tostop = sys.argv[1:]
+name, way = sys.argv[1:]
 terminal = os.open(name, os.O_RDWR)  # we lead a session: now it is our terminal
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # as a shell does
 modes = termios.tcgetattr(terminal)
-if tostop == "tostop":
+if way == "tostop":
     modes[3] |= termios.TOSTOP
     termios.tcsetattr(terminal, termios.TCSANOW, modes)
 result, end = os.pipe()
@@ -657,6 +657,10 @@ if not job:
         time.sleep(0.01)
     try:
         with open_terminal() as mine:
+            if way == "late":
+                os.write(mine, b"waits")
+            while way == "late" and os.tcgetpgrp(mine) == os.getpgrp():
+                time.sleep(0.01)  # it waits for its turn at the terminal
             deadline = time.monotonic() + 60
             seconds = lambda: ["asks (%d s): " % (deadline - time.monotonic())]
             line = read_hidden_line(mine, seconds, deadline, environ={"TERM": "xterm"})
@@ -694,9 +698,9 @@ for command in sys.stdin:
 
 
 class Shell:
-    def __init__(self, screen, tostop):
+    def __init__(self, screen, way):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LEADER, screen.name, tostop],
+            [sys.executable, "-c", LEADER, screen.name, way],
             env={"PYTHONPATH": ":".join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -717,11 +721,11 @@ def shell():
     """Start a shell on a terminal of its own, whose job is asking."""
     started = []
 
-    def start(tostop=""):
+    def start(way=""):
         screen = Pty()
-        one = Shell(screen, tostop)
+        one = Shell(screen, way)
         started.append((one, screen))
-        screen.read_until("asks (")
+        screen.read_until("waits" if way == "late" else "asks (")
         return one, screen
 
     yield start
@@ -738,13 +742,18 @@ def test_a_job_in_the_foreground_is_answered(shell):
     assert screen.echoes
 
 
-@pytest.mark.parametrize("tostop", ["", "tostop"])
-def test_a_question_that_is_sent_to_the_background_ends_and_is_not_stopped(
-    shell, tostop
-):
+@pytest.mark.parametrize("way", ["", "tostop"])
+def test_a_question_that_is_sent_to_the_background_ends_and_is_not_stopped(shell, way):
     # Ctrl-Z and bg: a process that is stopped holds the lock of the device for ever.
-    one, screen = shell(tostop)
+    one, screen = shell(way)
     one("stop")
+    one("background")
+    assert "not ours any more" in one("end")
+    assert screen.echoes
+
+
+def test_a_question_whose_turn_comes_in_the_background_is_not_stopped_either(shell):
+    one, screen = shell("late")
     one("background")
     assert "not ours any more" in one("end")
     assert screen.echoes
