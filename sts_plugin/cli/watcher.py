@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from sts_plugin import settings
 from sts_plugin.locks import terminal_session
 from sts_plugin.mfa import printable
-from sts_plugin.terminal import Drawing, NoTerminal, open_terminal, write
+from sts_plugin.terminal import (
+    Drawing,
+    NoTerminal,
+    in_foreground,
+    open_terminal,
+    write,
+)
 from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -54,11 +60,14 @@ class TerminalWatcher(Watcher):
         try:
             while (left := until - time.monotonic()) > 0:
                 text = [*above, f"{last}: {left:.0f} s"]
+                if not in_foreground(terminal):  # drawing might stop us
+                    raise NoTerminal("this is a background job")
                 drawing.draw(text, time.monotonic() + settings.PROMPT_TICK_SECONDS)
                 time.sleep(min(left, 1.0))
         finally:
             with contextlib.suppress(OSError):
-                drawing.erase(time.monotonic() + settings.PROMPT_TICK_SECONDS)
+                if in_foreground(terminal):
+                    drawing.erase(time.monotonic() + settings.PROMPT_TICK_SECONDS)
 
     def gone(self) -> bool:
         """Whether nobody is left to read our stdout: a pipe that is shut over there."""

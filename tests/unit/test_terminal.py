@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -136,6 +137,10 @@ def test_no_descriptor_is_too_large_to_be_waited_for(screen):
     try:
         write(large, "seen", soon())
         screen.read_until("seen")
+        with pytest.raises(TimeoutError):
+            wait([large], [], time.monotonic() + 0.05)
+        screen.type(b"answer\n")
+        wait([large], [], soon())
     finally:
         os.close(large)
 
@@ -147,6 +152,18 @@ def test_a_text_is_written_whole_though_the_terminal_takes_little(screen, opened
     assert screen.read_until("0009999 ") == text
     writer.join(60)
     assert not writer.is_alive()
+
+
+def test_a_terminal_that_takes_nothing_just_now_is_tried_again(screen, opened, mocker):
+    # Others write to it, too: between our look and our writing.
+    mocker.patch("os.write", side_effect=[BlockingIOError(), 2, BlockingIOError(), 1])
+    write(opened, "abc", soon())
+    assert [call.args[1] for call in os.write.call_args_list] == [
+        b"abc",
+        b"abc",
+        b"c",
+        b"c",
+    ]
 
 
 def test_a_terminal_that_takes_nothing_is_given_up_at_the_deadline(screen, opened):
@@ -318,6 +335,9 @@ def test_a_drawing_on_a_terminal_that_takes_nothing_ends_in_time(screen, drawing
         ("abcdefghij", 2, ".."),
         ("abcdefghij", 1, "."),
         ("abcdefghij", 0, ""),
+        ("e\u0301" * 5, 5, "e\u0301" * 5),
+        ("\u4f60" * 5, 10, "\u4f60" * 5),
+        ("\u4f60" * 5, 9, "\u4f60...\u4f60\u4f60"),
     ],
 )
 def test_a_long_text_is_cut_in_its_middle(text, width, short):
@@ -352,6 +372,15 @@ def test_an_echo_that_was_off_stays_off(screen, opened):
     with hidden(opened):
         pass
     assert not screen.echoes
+
+
+def test_ctrl_s_is_switched_off_where_the_echo_is_off_already(screen, opened):
+    modes = screen.modes
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(screen.there, termios.TCSANOW, modes)
+    with hidden(opened):
+        assert not screen.modes[0] & termios.IXON
+    assert screen.modes == modes
 
 
 def test_the_echo_is_switched_off_again_when_somebody_has_switched_it_on(
@@ -467,6 +496,18 @@ def test_the_terminal_of_another_job_is_not_read(screen, opened, monkeypatch):
         read_line(opened, soon(), nothing)
     assert caught.value.errno == errno.EIO
     wait([opened], [], soon())  # it is still there for its owner
+
+
+def test_a_terminal_that_is_given_away_while_we_wait_is_not_read_either(
+    screen, opened, monkeypatch
+):
+    def tick():
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        screen.type(b"ls\n")
+
+    with pytest.raises(OSError, match="not ours any more"):
+        read_line(opened, soon(), tick)
+    wait([opened], [], soon())
 
 
 def test_while_nobody_types_one_looks_around_and_is_heard(screen, opened, monkeypatch):
@@ -599,6 +640,43 @@ def test_the_echo_is_switched_off_at_the_next_look_around(screen, ask):
     assert ask(person) == "123456\n"
     assert "123456" not in screen.all_shown()
     assert screen.echoes
+
+
+@pytest.mark.parametrize("typed", [b"\x03", b"123\x03", b"123\x03456\n"])
+def test_ctrl_c_reaches_a_question_of_any_thread(screen, opened, mocker, typed):
+    # Its signal is the main thread's, which may be waiting for ours.
+    killed = mocker.patch("os.killpg")
+    before, ended = screen.modes, []
+
+    def work():
+        with pytest.raises(KeyboardInterrupt):
+            read_hidden_line(opened, lambda: QUESTION, soon(), environ=XTERM)
+        ended.append(screen.modes)
+
+    os.write(screen.there, b"$\n")
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    screen.read_until("): ")
+    screen.type(typed)
+    thread.join(60)
+    assert ended == [before]
+    killed.assert_called_once_with(os.getpgrp(), signal.SIGINT)  # as the terminal would
+    assert screen.screen() == ["$"]
+
+
+def test_a_question_of_any_thread_is_answered(screen, opened):
+    answers = []
+
+    def work():
+        line = read_hidden_line(opened, lambda: QUESTION, soon(), environ=XTERM)
+        answers.append(line)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    screen.read_until("): ")
+    screen.type(b"12\x7f3456\n")
+    thread.join(60)
+    assert answers == ["13456\n"]
 
 
 def test_ctrl_s_during_the_question_stops_nothing(screen, ask):
