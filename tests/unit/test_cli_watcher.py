@@ -186,6 +186,24 @@ def test_a_terminal_that_is_closed_in_the_middle_of_a_wait_ends_no_wait(
     rest.assert_called_once_with(4.0)
 
 
+def test_a_wait_that_loses_the_foreground_draws_no_more(
+    screen, watcher, told, clock, soon, monkeypatch, mocker
+):
+    # Where stty tostop is set, a write from the background stops us, with our locks.
+    shown = []
+
+    def lose():
+        shown.append(screen.all_shown())
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+
+    clock.look = lose
+    rest = mocker.patch("sts_plugin.watcher.time.sleep")
+    watcher.wait("waiting", 5, why="used before")
+    assert told == ["used before; waiting (4 s)"]
+    rest.assert_called_once_with(4.0)
+    assert [screen.all_shown()] == shown
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_a_wait_that_is_interrupted_leaves_no_trace_either(
     screen, watcher, told, clock, soon, mocker, kind

@@ -27,7 +27,7 @@ from sts_plugin.errors import (
 )
 from sts_plugin.keys import digest
 from sts_plugin.memory import MemoryStore
-from sts_plugin.model import Origin, Secret, Setting
+from sts_plugin.model import Call, Origin, Secret, Setting
 from sts_plugin.profiles import Profile
 from sts_plugin.resolve import Resolver
 from sts_plugin.sandbox import Sandbox
@@ -396,6 +396,29 @@ def test_login_renews_the_session_once_for_all_profiles_of_a_run(
     assert run(at=0) == 1
     assert run(at=30, later=200) == 1  # it is young
     assert run(at=30, later=400) == 2
+
+
+def test_login_gets_all_that_takes_a_code_and_then_the_rest(engine, mocker):
+    resolver = mocker.patch("sts_plugin.engine.Resolver")
+    made = engine()
+    origin = Origin("f")
+    calls = [
+        Call("AssumeRole", "p", name, origin, {"RoleArn": name, **serial})
+        for name, serial in (
+            ("a", {"SerialNumber": "one"}),
+            ("b", {}),
+            ("c", {"SerialNumber": "two"}),
+            ("d", {}),
+        )
+    ]
+    plan = dataclasses.replace(made.plan("p"), calls=tuple(calls))
+    assert made.login(plan) is resolver.return_value.resolve.return_value
+    first, second = resolver.call_args_list
+    assert first.args[0].calls == tuple(calls[:3])
+    assert first.kwargs["login"] is not None
+    assert second.args[0] == plan
+    assert second.kwargs["login"] is None
+    assert first.kwargs["cache"] is second.kwargs["cache"]
 
 
 def test_login_without_a_device_is_like_any_run(engine):

@@ -76,6 +76,19 @@ def test_a_failure_takes_the_place_of_the_one_before_and_the_rest_stays():
     assert found == replace(LEDGER, failure=failure)
 
 
+def test_of_an_error_as_long_as_a_page_the_beginning_is_kept():
+    # A ledger that is longer than any file of ours is not read.
+    text = "".join(map(str, range(20_000)))
+    failure = replace(FAILURE, message=text, hint=text, code=text)
+    kept = LEDGER.with_failure(failure).failure
+    for found in (kept.message, kept.hint, kept.code):
+        assert text.startswith(found)
+        assert 1000 <= len(found) <= 2000
+    assert replace(kept, message="", hint="", code="") == replace(
+        failure, message="", hint="", code=""
+    )
+
+
 def test_without_a_failure_all_is_well_and_codes_stay():
     assert LEDGER.with_failure(None) == Ledger(LEDGER.codes)
 

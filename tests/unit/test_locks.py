@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import select
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from sts_plugin import settings
 from sts_plugin.errors import Busy, CacheUnusable
-from sts_plugin.locks import Holder, busy, hold, terminal_session
+from sts_plugin.locks import Holder, busy, hold, terminal_session, terminal_turn
 
 HOLD = """\
 import sys
@@ -341,3 +342,13 @@ def test_a_terminal_is_told_by_the_session_that_it_controls(monkeypatch):
     assert terminal_session() == os.getsid(0)
     monkeypatch.delattr(os, "getsid")  # Windows
     assert terminal_session() == 0
+
+
+def test_one_lock_is_for_all_who_ask_on_one_terminal(monkeypatch):
+    ours = terminal_turn()
+    assert terminal_turn() == ours
+    monkeypatch.setattr(os, "getsid", lambda _: 1)
+    assert terminal_turn() != ours
+    monkeypatch.undo()
+    monkeypatch.setattr(platform, "node", lambda: "another")  # and one home folder
+    assert terminal_turn() != ours

@@ -314,12 +314,24 @@ def test_one_deadline_is_for_all_attempts_while_there_is_time(bench):
     assert {question.deadline for question in source.questions} == {bench.deadline}
 
 
-def test_a_source_that_has_its_turn_late_gets_the_time_to_answer_as_well(bench):
+@pytest.mark.parametrize(
+    "first",
+    [Answers(CannotAsk("slow")), Answers(ConfigurationError("slow")), once("12345")],
+    ids=["cannot", "wrong", "useless"],
+)
+def test_a_source_that_has_its_turn_late_gets_the_time_to_answer_as_well(bench, first):
     # A command that fails after 50 of 55 seconds; a code that AWS took long to refuse.
     bench.deadline = time.monotonic() + settings.ANOTHER_PROMPT_SECONDS / 2
     source = Answers("123456")
-    bench.ask(Answers(CannotAsk("slow")), source)
+    bench.ask(first, source)
     assert source.questions[0].deadline > bench.deadline
+
+
+def test_no_source_gets_more_time_than_the_first_one_had(bench):
+    bench.deadline = time.monotonic() + 5
+    source = Answers("123456")
+    bench.ask(Answers(CannotAsk("no")), source)
+    assert source.questions[0].deadline <= time.monotonic() + 5
 
 
 # --- Machines ---

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from types import MappingProxyType
 
 import pytest
@@ -32,6 +33,14 @@ def test_another_source_of_the_same_environment_finds_it_used():
     VariableSource(environ).ask(QUESTION)
     with pytest.raises(CannotAsk):
         VariableSource(environ).ask(QUESTION)
+
+
+@pytest.mark.parametrize(("code", "left"), [("123456", None), ("654321", "654321")])
+def test_what_was_copied_from_the_environment_is_used_up_there(monkeypatch, code, left):
+    # A plugin copies it for each renewal: no code goes to AWS twice.
+    monkeypatch.setenv(VARIABLE, code)
+    VariableSource({VARIABLE: "123456"}).ask(QUESTION)
+    assert os.environ.get(VARIABLE) == left
 
 
 def test_an_environment_that_cannot_be_changed_is_left_alone():

@@ -345,6 +345,7 @@ def test_what_signs_our_next_call_must_only_be_usable(bench, left, served):
     bench.publish(SESSION)
     bench.resolve()
     assert (bench.calls[0][0] == "p") is served
+    assert (("lock", JUMP.key) in bench.log) is not served
 
 
 def test_a_clock_that_was_stepped_back_makes_a_new_set(bench):
