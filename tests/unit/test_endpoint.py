@@ -238,7 +238,7 @@ def test_our_calls_go_where_those_of_a_stock_client_go(aws, stock, config, envir
     keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
     theirs = session.create_client("sts", **keys).meta
     endpoint = find_endpoint(profiles, profiles["p"], environ)
-    client = Sts(endpoint)._client(Credentials("A", Secret("s")), attempts=1)
+    client = Sts(endpoint)._client(Credentials("A", Secret("s")))
     ours = client.meta
     assert (ours.endpoint_url, ours.region_name) == (
         theirs.endpoint_url,
@@ -249,7 +249,7 @@ def test_our_calls_go_where_those_of_a_stock_client_go(aws, stock, config, envir
 def test_a_url_without_a_region_is_signed_for_us_east_1(aws, stock):
     stock()
     endpoint = find(aws, "[profile p]\nendpoint_url = http://x\n")
-    client = Sts(endpoint)._client(Credentials("A", Secret("s")), attempts=1)
+    client = Sts(endpoint)._client(Credentials("A", Secret("s")))
     assert (client.meta.endpoint_url, client.meta.region_name) == (
         "http://x",
         "us-east-1",

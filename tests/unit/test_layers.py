@@ -55,7 +55,8 @@ TABLE = {
     "store": "errors keys ledger settings model private locks",
     "memory": "keys ledger settings locks",
     "cache": "errors keys",
-    "turns": "errors keys ledger",
+    "backoff": "errors settings ledger",
+    "turns": "errors keys settings ledger backoff",
     "otpauth": "model",
     "enrolment": "keys model",
     "keychain": "errors deadline settings model",
@@ -84,12 +85,15 @@ TABLE = {
     ),
     "mfa.asking": "errors keys settings model",
     "proofs": "errors files saml settings model tokens guard commands forms",
-    "refusals": "errors",
-    "sts": "errors deadline settings model botocore_session limits refusals",
-    "sources": "errors model guard botocore_session source_kinds document",
-    "resolve": (
-        "errors keys settings model limits rules document store turns mfa mfa.asking"
+    "skew": "settings",
+    "refusals": "errors skew",
+    "retries": "errors settings",
+    "sts": (
+        "errors deadline settings skew model botocore_session limits refusals retries"
     ),
+    "sources": "errors model guard botocore_session source_kinds document",
+    "calling": "errors keys settings model rules mfa mfa.asking",
+    "resolve": "errors settings model limits document store backoff turns calling",
     "engine": (
         "errors settings guard profiles botocore_session plan store memory cache"
         " mfa.command mfa.ways proofs sts sources resolve"
@@ -134,7 +138,10 @@ TYPES = {
     "mfa_settings": "profiles",
     "memory": "store",
     "cache": "ledger model locks store",
+    "backoff": "cache",
     "turns": "locks cache",
+    "retries": "errors",
+    "calling": "watcher model settings cache mfa",
     "seeds": "model",
     "mfa.variable": "mfa",
     "mfa.command": "model mfa",
@@ -147,7 +154,7 @@ TYPES = {
     "mfa.asking": "watcher mfa",
     "refusals": "model",
     "sources": "profiles",
-    "resolve": "watcher locks cache",
+    "resolve": "watcher locks cache mfa",
     "engine": "watcher model chain",
     "client": "sts",
     "cli.common": "model",
@@ -313,14 +320,16 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 LEVELS = (
     ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
-    ("settings", "tokens", "folders", "turns", "cache"),
-    ("model", "terminal", "private"),
+    ("settings", "tokens", "folders", "cache"),
+    ("backoff", "model", "terminal", "private", "retries", "skew"),
+    ("turns",),
     ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
     ("commands", "profiles", "rules", "store", "memory", "mfa_settings"),
     ("otpauth", "enrolment", "keychain"),
     ("seeds", "qr", "actions", "botocore_session", "endpoint"),
     ("mfa", "limits", "proofs", "source_kinds"),
-    ("given", "ourselves", "resolve", "sources", "sts"),
+    ("calling", "given", "ourselves", "sources", "sts"),
+    ("resolve",),
     ("chain",),
     ("plan",),
     ("engine",),
