@@ -145,7 +145,7 @@ RETRY_WAIT_SECONDS: Final = 0.4
 """Before a call is sent for the second time, at most; twice that before the third. A
 port that is closed says so at once: the run is to end within two seconds."""
 
-THROTTLED_WAIT_SECONDS: Final = 2.0
+THROTTLED_WAIT_SECONDS: Final = 1.0
 """The same after AWS asked for fewer calls."""
 
 THROTTLED_PAUSE_SECONDS: Final = (2.0, 6.0)
