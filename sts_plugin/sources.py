@@ -21,6 +21,7 @@ from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.guard import guarded
 from sts_plugin.model import Credentials, Endpoint, Secret
+from sts_plugin.quiet import quietly
 from sts_plugin.source_kinds import KEY_ID, SECRET, profile_source, static_keys
 
 if TYPE_CHECKING:
@@ -144,24 +145,23 @@ def _by_botocore(
 ) -> Credentials:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    what = f'the {hop.kind} credentials of profile "{hop.profile}"'
+    hint = "get them with the tool they belong to, to see whether that works"
     # What escapes from botocore's providers besides its own errors: a token file
     # that is not there, JSON that is none, a process that cannot be run ...
     raw = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
     try:
-        found = _resolve(hop, make_session(), environ, region)
+        session = make_session()
+        found = quietly(lambda: _resolve(hop, session, environ, region), what)()
     except StsPluginError:
         raise
     except (BotoCoreError, ClientError) as error:
         raise ConfigurationError(
-            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
-            f" cannot be had: {error}",
-            hint="get them with the tool they belong to, to see whether that works",
+            f"{what} ({hop.origin}) cannot be had: {error}", hint=hint
         ) from None
     except raw as error:
         raise ConfigurationError(
-            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
-            f" cannot be had: {_reason(error)}",
-            hint="get them with the tool they belong to, to see whether that works",
+            f"{what} ({hop.origin}) cannot be had: {_reason(error)}", hint=hint
         ) from None
     if found is None:
         raise NothingHere(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
@@ -21,6 +20,7 @@ from sts_plugin.deadline import within
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
+from sts_plugin.quiet import quietly
 from sts_plugin.refusals import failure, no_answer, refusal
 
 if TYPE_CHECKING:
@@ -193,11 +193,12 @@ class Sts:
         once = "TokenCode" in arguments
         attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
         try:
-            client = self._client(caller, attempts=attempts)
+            client = quietly(lambda: self._client(caller, attempts=attempts))()
             method: Callable[..., Mapping[str, Any]] = getattr(
                 client, xform_name(action)
             )
-            sent = partial(method, **_revealed(arguments))
+            # No partial: it would show its arguments to whoever looks at this frame.
+            sent = quietly(lambda: method(**_revealed(arguments)), what)
             answer = within(settings.CALL_SECONDS_MAX, sent)
         except TimeoutError:
             return no_answer(what, f"none in {settings.CALL_SECONDS_MAX:.0f} seconds")

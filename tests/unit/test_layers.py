@@ -84,9 +84,10 @@ TABLE = {
     ),
     "mfa.asking": "errors keys settings model",
     "proofs": "errors files saml settings model tokens guard commands forms",
+    "quiet": "",
     "refusals": "errors",
-    "sts": "errors deadline settings model botocore_session limits refusals",
-    "sources": "errors model guard botocore_session source_kinds document",
+    "sts": "errors deadline settings model botocore_session limits quiet refusals",
+    "sources": "errors model guard botocore_session source_kinds document quiet",
     "resolve": (
         "errors keys settings model limits rules document store turns mfa mfa.asking"
     ),
@@ -312,7 +313,7 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 
 LEVELS = (
-    ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
+    ("errors", "keys", "files", "saml", "deadline", "ledger", "quiet", "watcher"),
     ("settings", "tokens", "folders", "turns", "cache"),
     ("model", "terminal", "private"),
     ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),

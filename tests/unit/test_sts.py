@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.exceptions
 import pytest
+from frames import frames_of
 
 from sts_plugin import sts as sts_module
 from sts_plugin.errors import (
@@ -93,6 +94,34 @@ def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox,
         sts.call(SESSION, alice, {"TokenCode": Secret(sandbox.code())})
     assert caught.value.code == "AccessDenied"
     assert sandbox.journal.count("GetSessionToken") == 2
+
+
+@pytest.mark.parametrize("where", ["within", "_revealed"])
+def test_no_frame_holds_the_code_or_a_key_of_a_call_that_is_broken_off(
+    sts, alice, where, mocker
+):
+    # Ctrl-C while somebody waits for the answer, and in the thread that asks for it.
+    mocker.patch.object(sts_module, where, side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sts.call(SESSION, alice, {"TokenCode": Secret("9" * 6)})
+    shown = frames_of(caught.value)
+    assert "_ask: action = 'GetSessionToken'" in shown
+    assert alice.secret_access_key.reveal() not in shown
+    assert "9" * 6 not in shown
+
+
+def test_no_frame_holds_a_key_when_the_making_of_a_client_is_broken_off(
+    sts, alice, mocker
+):
+    def make(*_, **given):
+        raise KeyboardInterrupt
+
+    mocker.patch("botocore.utils.create_nested_client", make)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sts.call(BATCH, alice, {})
+    shown = frames_of(caught.value)
+    assert "_ask: action = 'AssumeRole'" in shown
+    assert alice.secret_access_key.reveal() not in shown
 
 
 def test_a_device_with_a_number_for_its_name_is_no_account():
