@@ -18,6 +18,7 @@ ROOT = Path(sts_plugin.__file__).parent
 # the package itself.
 TABLE = {
     "errors": "",
+    "core_dumps": "",
     "keys": "",
     "files": "",
     "saml": "",
@@ -119,7 +120,7 @@ TABLE = {
     ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
-    "__main__": "cli",
+    "__main__": "cli core_dumps",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
 }
 # What only type checkers may see on top of that.
@@ -313,7 +314,17 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 
 LEVELS = (
-    ("errors", "keys", "files", "saml", "deadline", "ledger", "quiet", "watcher"),
+    (
+        "errors",
+        "keys",
+        "files",
+        "saml",
+        "deadline",
+        "ledger",
+        "quiet",
+        "watcher",
+        "core_dumps",
+    ),
     ("settings", "tokens", "folders", "turns", "cache"),
     ("model", "terminal", "private"),
     ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
