@@ -146,7 +146,6 @@ def _by_botocore(
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     what = f'the {hop.kind} credentials of profile "{hop.profile}"'
-    hint = "get them with the tool they belong to, to see whether that works"
     # What escapes from botocore's providers besides its own errors: a token file
     # that is not there, JSON that is none, a process that cannot be run ...
     raw = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
@@ -156,13 +155,16 @@ def _by_botocore(
     except StsPluginError:
         raise
     except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(
-            f"{what} ({hop.origin}) cannot be had: {error}", hint=hint
-        ) from None
+        reason = str(error) or type(error).__name__
     except raw as error:
+        reason = _reason(error)
+    else:
+        reason = ""
+    if reason:  # raised here, it has no context: a JSONDecodeError has the document
         raise ConfigurationError(
-            f"{what} ({hop.origin}) cannot be had: {_reason(error)}", hint=hint
-        ) from None
+            f"{what} ({hop.origin}) cannot be had: {reason}",
+            hint="get them with the tool they belong to, to see whether that works",
+        )
     if found is None:
         raise NothingHere(
             f'there are no {hop.kind} credentials for profile "{hop.profile}"'

@@ -360,6 +360,8 @@ def test_no_traceback_reaches_what_was_sent_or_answered(
 def test_calls_are_named_as_aws_names_them():
     assert call_of(SESSION) == f"GetSessionToken with MFA device {SERIAL}"
     assert call_of(BATCH) == "AssumeRole of arn:aws:iam::222222222222:role/Batch"
+    alone = make("GetSessionToken", "alice")
+    assert call_of(alone) == "GetSessionToken of alice"
     federation = make("GetFederationToken", "fed", Name="carol")
     assert call_of(federation) == "GetFederationToken for carol"
     root = make("AssumeRoot", "root", TargetPrincipal="222222222222")
