@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
@@ -20,6 +19,7 @@ from sts_plugin.deadline import within
 from sts_plugin.errors import ConfigurationError, StsPluginError, Unreachable
 from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
+from sts_plugin.quiet import quietly
 from sts_plugin.refusals import failure, no_answer, refusal
 from sts_plugin.retries import Budget, again
 from sts_plugin.skew import skew, words
@@ -57,7 +57,7 @@ class IdentityToken:
 def call_of(call: Call) -> str:
     """Return a call in words."""
     match call.action:
-        case "GetSessionToken":
+        case "GetSessionToken" if call.mfa_serial:
             return f"GetSessionToken with MFA device {call.mfa_serial}"
         case "GetFederationToken":
             return f"GetFederationToken for {call.subject}"
@@ -221,12 +221,14 @@ class Sts:
         if seconds <= 0:
             return no_answer(what, "the calls before it took too long", sent=False)
         try:
-            client = self._client(caller)
+            client = quietly(lambda: self._client(caller))()
             method: Callable[..., Mapping[str, Any]] = getattr(
                 client, xform_name(action)
             )
+            # No partial: it would show its arguments to whoever looks at this frame.
+            sent = quietly(lambda: method(**_revealed(arguments)), what)
             with self._budget:
-                return within(seconds, partial(method, **_revealed(arguments)))
+                return within(seconds, sent)
         except TimeoutError:
             return no_answer(
                 what,

@@ -18,6 +18,7 @@ ROOT = Path(sts_plugin.__file__).parent
 # the package itself.
 TABLE = {
     "errors": "",
+    "core_dumps": "",
     "keys": "",
     "files": "",
     "saml": "",
@@ -85,13 +86,18 @@ TABLE = {
     ),
     "mfa.asking": "errors keys settings model",
     "proofs": "errors files saml settings model tokens guard commands forms",
+    "quiet": "",
     "skew": "settings",
     "refusals": "errors skew",
     "retries": "errors settings",
     "sts": (
-        "errors deadline settings skew model botocore_session limits refusals retries"
+        "errors deadline settings skew model botocore_session limits quiet refusals"
+        " retries"
     ),
-    "sources": "errors model guard botocore_session source_kinds document",
+    "sources": (
+        "errors deadline settings model guard botocore_session source_kinds document"
+        " quiet"
+    ),
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "engine": (
@@ -122,7 +128,7 @@ TABLE = {
     ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
-    "__main__": "cli",
+    "__main__": "cli core_dumps",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
 }
 # What only type checkers may see on top of that.
@@ -319,7 +325,17 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 
 LEVELS = (
-    ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
+    (
+        "errors",
+        "keys",
+        "files",
+        "saml",
+        "deadline",
+        "ledger",
+        "quiet",
+        "watcher",
+        "core_dumps",
+    ),
     ("settings", "tokens", "folders", "cache"),
     ("backoff", "model", "terminal", "private", "retries", "skew"),
     ("turns",),
