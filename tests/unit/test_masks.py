@@ -45,7 +45,8 @@ PLAIN = {
     "Endpoint": "region url legacy profile fallback region_from url_from",
     "Enrolled": "serial where added",
     "Entry": "key life label",
-    "Failure": "number at kind message hint code scope streak until",  # AWS's word for the error
+    # Its code is AWS's word for the error.
+    "Failure": "number at kind message hint code scope streak until",
     "Holder": "process session",
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
