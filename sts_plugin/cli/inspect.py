@@ -125,6 +125,7 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
         "region": {"value": endpoint.region, "from": endpoint.region_from},
         "endpoint_url": {"value": endpoint.url, "from": endpoint.url_from},
         "mfa_codes": _codes(plan.codes) if plan.device else None,
+        "cache_encryption": _encryption(plan.cache_encryption),
         "notes": list(plan.notes),
         "cache": str(engine.store.path),
     }
@@ -140,6 +141,13 @@ def _codes(codes: CodeSettings) -> dict[str, str]:
     ]
     origins = dict.fromkeys(str(one.origin) for one in named)
     return {"value": ", ".join(ways), "from": ", ".join(origins)}
+
+
+def _encryption(said: Setting | None) -> dict[str, str]:
+    return {
+        "value": said.value if said else "none",
+        "from": str(said.origin) if said else "",
+    }
 
 
 def _hop(hop: Hop) -> dict[str, Any]:
@@ -185,9 +193,10 @@ def _tree(facts: dict[str, Any]) -> Iterator[str]:
         for key, setting in hop.get("settings", {}).items():
             shown = f"{key} = {setting['value']}"
             yield f"    {hop['profile']}: {shown}  ({setting['from']})"
-    for name in ("region", "endpoint_url", "mfa_codes"):
+    for name in ("region", "endpoint_url", "mfa_codes", "cache_encryption"):
         fact = facts[name]
-        if fact and fact["value"]:
+        default = name == "cache_encryption" and not fact["from"]
+        if fact and fact["value"] and not default:
             source = f"  ({fact['from']})" if fact["from"] else ""
             yield f"  {name.replace('_', ' ')}: {fact['value']}{source}"
     for note in facts["notes"]:

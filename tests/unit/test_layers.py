@@ -45,20 +45,23 @@ TABLE = {
     "ourselves": "errors profiles source_kinds",
     "chain": "errors model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
+    "cache_settings": "forms mfa_settings",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
-        " source_kinds chain mfa_settings"
+        " source_kinds chain mfa_settings cache_settings"
     ),
     "private": "errors settings",
     "document": "model",
     "locks": "errors settings private",
-    "store": "errors keys ledger settings model private locks",
-    "memory": "keys ledger settings locks",
+    "sealing": "keys model",
+    "store": "errors keys ledger settings model private locks sealing",
+    "memory": "keys ledger settings locks store",
     "cache": "errors keys",
     "turns": "errors keys ledger",
     "otpauth": "model",
     "enrolment": "keys model",
     "keychain": "errors deadline settings model",
+    "cache_key": "errors settings sealing keychain",
     "seeds": "errors settings folders private enrolment keychain",
     "qr": "model otpauth",
     "mfa": "",
@@ -92,7 +95,7 @@ TABLE = {
     ),
     "engine": (
         "errors settings guard profiles botocore_session plan store memory cache"
-        " mfa.command mfa.ways proofs sts sources resolve"
+        " sealing cache_key mfa.command mfa.ways proofs sts sources resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
@@ -132,7 +135,8 @@ TYPES = {
     "rules": "model",
     "ourselves": "model",
     "mfa_settings": "profiles",
-    "memory": "store",
+    "cache_settings": "model profiles",
+    "cache_key": "model",
     "cache": "ledger model locks store",
     "turns": "locks cache",
     "seeds": "model",
@@ -163,6 +167,7 @@ HEAVY = {
     "PIL",
     "boto3",
     "botocore",
+    "cryptography",
     "defusedxml",
     "filelock",
     "keyring",
@@ -315,10 +320,19 @@ LEVELS = (
     ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
     ("settings", "tokens", "folders", "turns", "cache"),
     ("model", "terminal", "private"),
-    ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
-    ("commands", "profiles", "rules", "store", "memory", "mfa_settings"),
-    ("otpauth", "enrolment", "keychain"),
-    ("seeds", "qr", "actions", "botocore_session", "endpoint"),
+    (
+        "forms",
+        "ini",
+        "guard",
+        "document",
+        "refusals",
+        "job_control",
+        "locks",
+        "sealing",
+    ),
+    ("commands", "profiles", "rules", "store", "mfa_settings"),
+    ("otpauth", "enrolment", "keychain", "memory", "cache_settings"),
+    ("seeds", "cache_key", "qr", "actions", "botocore_session", "endpoint"),
     ("mfa", "limits", "proofs", "source_kinds"),
     ("given", "ourselves", "resolve", "sources", "sts"),
     ("chain",),
