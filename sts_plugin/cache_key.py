@@ -7,6 +7,7 @@ write entries in the open.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,9 @@ __all__ = ["NAME", "CacheKey"]
 NAME: Final = "cache encryption key"
 """Its name in the keychain, where the names of MFA devices stand as well: no serial
 number has a blank in it. The lock under which it is made has the same name."""
+
+KEYLIKE: Final = re.compile(r"[A-Za-z0-9+/]{20,}=*")
+"""What a backend says could be anything; it shall not be the key."""
 
 EXTRA: Final = "pip install 'sts-plugin[keyring]'"
 
@@ -88,9 +92,9 @@ class CacheKey:
                 hint="try again",
             )
         except (ConfigurationError, HumanNeeded) as error:
+            message = KEYLIKE.sub("...", error.message)
             return CacheUnusable(
-                f"the key of the cache cannot be had: {error.message}",
-                hint=_hint(error),
+                f"the key of the cache cannot be had: {message}", hint=_hint(error)
             )
         except ValueError:
             return CacheUnusable(
