@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANOTHER_PROMPT_SECONDS",
+    "CACHE_KEY_PERSON_SECONDS",
+    "CACHE_KEY_SECONDS",
     "CHAINED_ROLE_SECONDS_MAX",
     "CLOCK_SKEW_SECONDS",
     "CODE_ATTEMPTS",
@@ -190,6 +192,15 @@ ENTRY_AGE_SECONDS_MAX: Final = 37 * 3600
 
 TEMPORARY_AGE_SECONDS_MAX: Final = 600
 """Publishing takes milliseconds: a temporary file older than this was left over."""
+
+CACHE_KEY_SECONDS: Final = 4.0
+"""How long a run asks the OS keychain for the key of the cache, all in all, before it
+goes on without the cache. An unlocked one answers within milliseconds, the first time
+it is used within a second; with a prompt of 55 s after it, a run still ends before the
+minute after which Go SDKs give up."""
+
+CACHE_KEY_PERSON_SECONDS: Final = 45.0
+"""The same for ``login``: whoever runs it is there, and can unlock the keychain."""
 
 
 @dataclass(frozen=True, slots=True)

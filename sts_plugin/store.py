@@ -27,6 +27,7 @@ from sts_plugin.ledger import Ledger
 from sts_plugin.locks import hold
 from sts_plugin.model import Life
 from sts_plugin.private import PrivateFolder
+from sts_plugin.sealing import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.ledger import Failure
     from sts_plugin.locks import News, Waiting
+    from sts_plugin.sealing import Seal
 
 __all__ = ["DiskStore", "Entry", "Store"]
 
@@ -108,13 +110,21 @@ class Store(Protocol):
 
 
 class DiskStore:
-    """The cache in a folder. ``wait_seconds``: how long a lock is waited for."""
+    """The cache in a folder. ``wait_seconds``: how long a lock is waited for.
+
+    ``seal`` is what entries are written and read with; see ``sealing``.
+    """
 
     def __init__(
-        self, folder: Path, *, wait_seconds: float = settings.LOCK_WAIT_SECONDS
+        self,
+        folder: Path,
+        *,
+        wait_seconds: float = settings.LOCK_WAIT_SECONDS,
+        seal: Seal = PLAIN,
     ) -> None:
         self._folder = PrivateFolder(folder)
         self._wait_seconds = wait_seconds
+        self._seal = seal
 
     @property
     def path(self) -> Path:
@@ -131,7 +141,7 @@ class DiskStore:
         """Return the entry of this key; anything damaged or foreign is None."""
         data = self._folder.load(f"{key}.json")
         try:
-            return _entry(data, key)
+            return _entry(data, key, self._seal)
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
@@ -147,7 +157,7 @@ class DiskStore:
         Leaves nothing behind when it fails: the old entry still stands.
         """
         self._sweep(entry.key)
-        fields = {
+        plain = {
             "version": FORMAT,
             "key": entry.key,
             "issued": entry.life.issued.isoformat(),
@@ -155,6 +165,7 @@ class DiskStore:
             "label": dict(entry.label),
             "document": dict(entry.document),
         }
+        fields = self._seal.close(plain)
         # A damaged disk may change a byte of a secret and leave sound JSON.
         self._folder.save(f"{entry.key}.json", {**fields, "digest": digest(fields)})
 
@@ -254,12 +265,13 @@ def _holds_secrets(name: str) -> bool:
     return _is_entry(name) or bool(TEMPORARY_NAME.fullmatch(name))
 
 
-def _entry(data: Any, key: str) -> Entry | None:  # noqa: ANN401 - JSON
+def _entry(data: Any, key: str, seal: Seal) -> Entry | None:  # noqa: ANN401 - JSON
     """Return the entry that ``data`` spells, or None or an error if it is not sound."""
     if not isinstance(data, dict) or (data["version"], data["key"]) != (FORMAT, key):
         return None
     if data.pop("digest") != digest(data):
         return None
+    data = seal.open(data)
     label, document = data["label"], data["document"]
     issued = datetime.fromisoformat(data["issued"])
     expires = datetime.fromisoformat(data["expires"])

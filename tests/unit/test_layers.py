@@ -46,21 +46,24 @@ TABLE = {
     "ourselves": "errors profiles source_kinds",
     "chain": "errors model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
+    "cache_settings": "forms mfa_settings",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
-        " source_kinds chain mfa_settings"
+        " source_kinds chain mfa_settings cache_settings"
     ),
     "private": "errors settings",
     "document": "model",
     "locks": "errors settings private",
-    "store": "errors keys ledger settings model private locks",
-    "memory": "keys ledger settings locks",
+    "sealing": "keys model",
+    "store": "errors keys ledger settings model private locks sealing",
+    "memory": "keys ledger settings locks store",
     "cache": "errors keys",
     "backoff": "errors settings ledger",
     "turns": "errors keys settings ledger backoff",
     "otpauth": "model",
     "enrolment": "keys model",
     "keychain": "errors deadline settings model",
+    "cache_key": "errors settings sealing keychain",
     "seeds": "errors settings folders private enrolment keychain",
     "qr": "model otpauth",
     "mfa": "",
@@ -102,7 +105,7 @@ TABLE = {
     "resolve": "errors settings model limits document store backoff turns calling",
     "engine": (
         "errors settings guard profiles botocore_session plan store memory cache"
-        " mfa.command mfa.ways proofs sts sources resolve"
+        " sealing cache_key mfa.command mfa.ways proofs sts sources resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
@@ -142,7 +145,8 @@ TYPES = {
     "rules": "model",
     "ourselves": "model",
     "mfa_settings": "profiles",
-    "memory": "store",
+    "cache_settings": "model profiles",
+    "cache_key": "model",
     "cache": "ledger model locks store",
     "backoff": "cache",
     "turns": "locks cache",
@@ -176,6 +180,7 @@ HEAVY = {
     "PIL",
     "boto3",
     "botocore",
+    "cryptography",
     "defusedxml",
     "filelock",
     "keyring",
@@ -339,10 +344,19 @@ LEVELS = (
     ("settings", "tokens", "folders", "cache"),
     ("backoff", "model", "terminal", "private", "retries", "skew"),
     ("turns",),
-    ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
-    ("commands", "profiles", "rules", "store", "memory", "mfa_settings"),
-    ("otpauth", "enrolment", "keychain"),
-    ("seeds", "qr", "actions", "botocore_session", "endpoint"),
+    (
+        "forms",
+        "ini",
+        "guard",
+        "document",
+        "refusals",
+        "job_control",
+        "locks",
+        "sealing",
+    ),
+    ("commands", "profiles", "rules", "store", "mfa_settings"),
+    ("otpauth", "enrolment", "keychain", "memory", "cache_settings"),
+    ("seeds", "cache_key", "qr", "actions", "botocore_session", "endpoint"),
     ("mfa", "limits", "proofs", "source_kinds"),
     ("calling", "given", "ourselves", "sources", "sts"),
     ("resolve",),

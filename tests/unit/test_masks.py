@@ -55,7 +55,7 @@ PLAIN = {
     "Link": "profile action",
     "Origin": "path line",
     "Placement": "session roles",
-    "Plan": "profile source calls endpoint codes notes",
+    "Plan": "profile source calls endpoint codes notes cache_encryption",
     "Profile": "name origin credentials config fallback",
     "Profiles": "profiles services sso_sessions config_path credentials_path",
     "Proof": "argument setting how whose",
