@@ -199,9 +199,10 @@ class DiskStore:
         self, name: str, waiting: Waiting, news: News = lambda: False
     ) -> Iterator[bool]:
         """Hold the lock of this name, as ``locks.hold`` says."""
-        self._folder.make()
-        path = self.path / f"{digest('lock', name)}.lock"
-        with hold(path, seconds=self._wait_seconds, waiting=waiting, news=news) as held:
+        file, seconds = f"{digest('lock', name)}.lock", self._wait_seconds
+        with hold(
+            self._folder, file, seconds=seconds, waiting=waiting, news=news
+        ) as held:
             yield held
 
     def used_codes(self, device: str) -> frozenset[str]:

@@ -49,9 +49,11 @@ TABLE = {
         "keys settings model tokens forms profiles endpoint actions rules"
         " source_kinds chain mfa_settings"
     ),
-    "private": "errors settings",
+    "directory": "",
+    "private": "errors settings directory",
     "document": "model",
-    "locks": "errors settings private",
+    "lock_file": "errors settings",
+    "locks": "errors settings private lock_file",
     "store": "errors keys ledger settings model private locks",
     "memory": "keys ledger settings locks",
     "cache": "errors keys",
@@ -123,6 +125,8 @@ TABLE = {
 }
 # What only type checkers may see on top of that.
 TYPES = {
+    "lock_file": "directory private",
+    "locks": "private",
     "tokens": "model",
     "guard": "model",
     "commands": "model",
@@ -312,9 +316,9 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 
 LEVELS = (
-    ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
+    ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher", "directory"),
     ("settings", "tokens", "folders", "turns", "cache"),
-    ("model", "terminal", "private"),
+    ("model", "terminal", "private", "lock_file"),
     ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
     ("commands", "profiles", "rules", "store", "memory", "mfa_settings"),
     ("otpauth", "enrolment", "keychain"),
