@@ -54,7 +54,7 @@ TABLE = {
     "document": "model",
     "lock_file": "errors settings",
     "locks": "errors settings private lock_file",
-    "store": "errors keys ledger settings model private locks",
+    "store": "errors keys ledger settings model document private locks",
     "memory": "keys ledger settings locks",
     "cache": "errors keys",
     "turns": "errors keys ledger",
