@@ -1,4 +1,4 @@
-"""One lock, held by one process at a time: taken, waited for, signed.
+"""One lock, held by one process at a time: taken, waited for, let go.
 
 Advisory (``flock``), never deleted (deleting one splits its waiters), freed by the
 kernel when its holder dies. Who waits looks again and again whether there is news: what
@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_plugin import settings
 from sts_plugin.errors import Busy
+from sts_plugin.lock_file import LockFile
 from sts_plugin.private import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from filelock import BaseFileLock
+    from sts_plugin.private import PrivateFolder
 
 __all__ = [
     "Holder",
@@ -48,64 +49,40 @@ News = Callable[[], bool]
 
 
 @contextlib.contextmanager
-def hold(path: Path, *, seconds: float, waiting: Waiting, news: News) -> Iterator[bool]:
+def hold(
+    folder: PrivateFolder, name: str, *, seconds: float, waiting: Waiting, news: News
+) -> Iterator[bool]:
     """Hold the lock, and yield True; or yield False, without it, as soon as ``news``.
 
     Raises Busy after ``seconds``, CacheUnusable where there are no locks.
     """
-    # Imported late: a hit needs no lock, and this import has its price.
-    from filelock import FileLock  # noqa: PLC0415
-
-    lock = FileLock(
-        path,
-        mode=0o600,
-        # A soft lock outlives a killed holder; without flock we say so instead.
-        fallback_to_soft=False,
-        preserve_lock_file=True,
-        on_acquired=_sign,
-    )
+    lock = LockFile(folder, name)
     try:
-        held = _acquire(lock, path, seconds, waiting, news)
-    except OSError as error:
-        raise unusable(path, error) from None
-    try:
+        try:
+            held = _acquire(lock, seconds, waiting, news)
+        except OSError as error:
+            raise unusable(lock.path, error) from None
         yield held
     finally:
-        if held:
-            # A network file system may fail in it: the lock ends with the process.
-            with contextlib.suppress(OSError):
-                lock.release()
+        lock.close()
 
 
-def _acquire(
-    lock: BaseFileLock, path: Path, seconds: float, waiting: Waiting, news: News
-) -> bool:
-    from filelock import Timeout  # noqa: PLC0415
-
-    heard: list[bool] = []
-
-    def check() -> bool:
-        if not heard and news():
-            heard.append(True)
-        return bool(heard)
-
-    def acquired(timeout: float, poll: float) -> bool:
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout, poll, cancel_check=check)
-            return True
-        return False
-
+def _acquire(lock: LockFile, seconds: float, waiting: Waiting, news: News) -> bool:
+    began, told = time.monotonic(), False
     notice = min(settings.LOCK_NOTICE_SECONDS, seconds)
     often, seldom = settings.LOCK_POLL_SECONDS
-    if acquired(notice, often):
-        return True
-    if not heard:
-        waiting(_holder(path))
-        if acquired(seconds - notice, seldom):
-            return True
-    if not heard:
-        raise busy(_holder(path), seconds)
-    return False
+    while not lock.taken(f"{os.getpid()} {terminal_session()}"):
+        if news():
+            return False
+        waited = time.monotonic() - began
+        if waited >= notice and not told:
+            told = True
+            waiting(_holder(lock))
+        if waited >= seconds:
+            raise busy(_holder(lock), seconds)
+        pause, until = (seldom, seconds) if told else (often, notice)
+        time.sleep(max(0.0, min(pause, until - waited)))
+    return True
 
 
 def busy(holder: Holder | None, seconds: float) -> Busy:
@@ -129,14 +106,7 @@ def terminal_turn() -> str:
     return f"terminal of session {terminal_session()} on {platform.node()}"
 
 
-def _sign(descriptor: int) -> None:
-    # For people only: who waits can be told whom for. The kernel holds the lock.
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()} {terminal_session()}".encode())
-
-
-def _holder(path: Path) -> Holder | None:
+def _holder(lock: LockFile) -> Holder | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Holder(*map(int, path.read_bytes()[:40].split()))
+        return Holder(*map(int, lock.signature()[:40].split()))
     return None

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_plugin import settings
+from sts_plugin.document import timestamp
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.keys import digest
 from sts_plugin.ledger import Ledger
@@ -141,9 +142,10 @@ class DiskStore:
         """Return the entry of this key; anything damaged or foreign is None."""
         data = self._folder.load(f"{key}.json")
         try:
-            return _entry(data, key, self._seal)
-        except (KeyError, TypeError, ValueError, OverflowError):
+            entry = _entry(data, key, self._seal)
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
+        return entry if entry and _agrees(entry) else None
 
     def entries(self) -> Iterator[Entry]:
         """Yield every readable entry, in no particular order."""
@@ -188,7 +190,8 @@ class DiskStore:
     def _sweep(self, key: str) -> None:
         """Remove what crashed writers and dead sessions left.
 
-        Whoever publishes holds the lock of ``key``: no other writer of it is at work.
+        Whoever writes the entry or the ledger of ``key`` holds its lock: no other
+        writer of it is at work.
         """
         now = time.time()
         for name, changed in self._folder.files():
@@ -210,9 +213,10 @@ class DiskStore:
         self, name: str, waiting: Waiting, news: News = lambda: False
     ) -> Iterator[bool]:
         """Hold the lock of this name, as ``locks.hold`` says."""
-        self._folder.make()
-        path = self.path / f"{digest('lock', name)}.lock"
-        with hold(path, seconds=self._wait_seconds, waiting=waiting, news=news) as held:
+        file, seconds = f"{digest('lock', name)}.lock", self._wait_seconds
+        with hold(
+            self._folder, file, seconds=seconds, waiting=waiting, news=news
+        ) as held:
             yield held
 
     def used_codes(self, device: str) -> frozenset[str]:
@@ -249,6 +253,7 @@ class DiskStore:
         return Ledger.from_json(data).since(now - span, now + span)
 
     def _save(self, name: str, ledger: Ledger) -> None:
+        self._sweep(digest("ledger", name))
         data = {"version": FORMAT, **ledger.to_json()}
         self._folder.save(_ledger_name(name), data)
 
@@ -263,6 +268,12 @@ def _is_entry(name: str) -> bool:
 
 def _holds_secrets(name: str) -> bool:
     return _is_entry(name) or bool(TEMPORARY_NAME.fullmatch(name))
+
+
+def _agrees(entry: Entry) -> bool:
+    """Whether what SDKs are told of its end is what we go by ourselves."""
+    ends = timestamp(entry.life.expires)
+    return bool(entry.document.get("Expiration", ends) == ends)
 
 
 def _entry(data: Any, key: str, seal: Seal) -> Entry | None:  # noqa: ANN401 - JSON

@@ -51,11 +51,13 @@ TABLE = {
         "keys settings model tokens forms profiles endpoint actions rules"
         " source_kinds chain mfa_settings cache_settings"
     ),
-    "private": "errors settings",
+    "directory": "",
+    "private": "errors settings directory",
     "document": "model",
-    "locks": "errors settings private",
+    "lock_file": "errors settings",
+    "locks": "errors settings private lock_file",
     "sealing": "keys model",
-    "store": "errors keys ledger settings model private locks sealing",
+    "store": "errors keys ledger settings model document private locks sealing",
     "memory": "keys ledger settings locks store",
     "cache": "errors keys",
     "backoff": "errors settings ledger",
@@ -136,6 +138,8 @@ TABLE = {
 }
 # What only type checkers may see on top of that.
 TYPES = {
+    "lock_file": "directory private",
+    "locks": "private",
     "tokens": "model",
     "guard": "model",
     "commands": "model",
@@ -336,13 +340,14 @@ LEVELS = (
         "files",
         "saml",
         "deadline",
+        "directory",
         "ledger",
         "quiet",
         "watcher",
         "core_dumps",
     ),
     ("settings", "tokens", "folders", "cache"),
-    ("backoff", "model", "terminal", "private", "retries", "skew"),
+    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
     ("turns",),
     (
         "forms",

@@ -10,6 +10,7 @@ import pytest
 from frames import frames_of
 from hypothesis import strategies as st
 
+from sts_plugin.document import timestamp
 from sts_plugin.keys import digest
 from sts_plugin.model import Life, Secret
 from sts_plugin.sealing import PLAIN, UNOPENED, KeySeal, new_key
@@ -37,7 +38,8 @@ SEAL_KEY = new_key()
 
 
 def make_entry(key=KEY, expires=NOW + HOUR, **document):
-    return Entry(key, Life(NOW, expires), {**DOCUMENT, **document}, LABEL)
+    document = {**DOCUMENT, "Expiration": timestamp(expires), **document}
+    return Entry(key, Life(NOW, expires), document, LABEL)
 
 
 @pytest.fixture
