@@ -2,7 +2,8 @@
 
 Advisory (``flock``), never deleted (deleting one splits its waiters), freed by the
 kernel when its holder dies. Who waits looks again and again whether there is news: what
-it wanted the lock for may be done already, and then nobody needs to queue for it.
+it wanted the lock for may be done already, and then nobody needs to queue for it. Of
+the threads of a process one waits for the file, and the others for that one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sts_plugin import settings
 from sts_plugin.errors import Busy
+from sts_plugin.gates import gate_of
 from sts_plugin.lock_file import LockFile
 from sts_plugin.private import unusable
 
@@ -57,32 +59,65 @@ def hold(
     Raises Busy after ``seconds``, CacheUnusable where there are no locks.
     """
     lock = LockFile(folder, name)
+    gate = gate_of(lock.path)
+    wait = _Wait(lock, seconds, waiting, news)
+    rarely = settings.LOCK_CROWD_SECONDS
+    if not wait.until(gate.enter, (rarely, rarely)):
+        yield False
+        return
     try:
         try:
-            held = _acquire(lock, seconds, waiting, news)
+            held = wait.until(wait.taken, settings.LOCK_POLL_SECONDS)
         except OSError as error:
             raise unusable(lock.path, error) from None
         yield held
     finally:
         lock.close()
+        gate.leave()
 
 
-def _acquire(lock: LockFile, seconds: float, waiting: Waiting, news: News) -> bool:
-    began, told = time.monotonic(), False
-    notice = min(settings.LOCK_NOTICE_SECONDS, seconds)
-    often, seldom = settings.LOCK_POLL_SECONDS
-    while not lock.taken(f"{os.getpid()} {terminal_session()}"):
-        if news():
-            return False
-        waited = time.monotonic() - began
-        if waited >= notice and not told:
-            told = True
-            waiting(_holder(lock))
-        if waited >= seconds:
-            raise busy(_holder(lock), seconds)
-        pause, until = (seldom, seconds) if told else (often, notice)
-        time.sleep(max(0.0, min(pause, until - waited)))
-    return True
+class _Wait:
+    """One wait for a lock: before its gate, and then before its file."""
+
+    def __init__(
+        self, lock: LockFile, seconds: float, waiting: Waiting, news: News
+    ) -> None:
+        self._lock = lock
+        self._seconds = seconds
+        self._waiting = waiting
+        self._news = news
+        self._began = time.monotonic()
+        self._told = False
+
+    def taken(self, pause: float) -> bool:
+        """Whether the file is ours now; if not, let some time pass."""
+        if self._lock.taken(f"{os.getpid()} {terminal_session()}"):
+            return True
+        time.sleep(pause)
+        return False
+
+    def until(
+        self, attempt: Callable[[float], bool], pauses: tuple[float, float]
+    ) -> bool:
+        """Return True once an attempt succeeds, or False as soon as there is news.
+
+        ``pauses`` are how long an attempt may take: at first, and once it is told.
+        Raises Busy.
+        """
+        notice = min(settings.LOCK_NOTICE_SECONDS, self._seconds)
+        pause = 0.0
+        while not attempt(pause):
+            if self._news():
+                return False
+            waited = time.monotonic() - self._began
+            if waited >= notice and not self._told:
+                self._told = True
+                self._waiting(_holder(self._lock))
+            if waited >= self._seconds:
+                raise busy(_holder(self._lock), self._seconds)
+            pause, end = pauses[self._told], self._seconds if self._told else notice
+            pause = max(0.0, min(pause, end - waited))
+        return True
 
 
 def busy(holder: Holder | None, seconds: float) -> Busy:

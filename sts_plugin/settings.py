@@ -29,6 +29,7 @@ __all__ = [
     "CONNECT_TIMEOUT_SECONDS",
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
+    "LOCK_CROWD_SECONDS",
     "LOCK_NOTICE_SECONDS",
     "LOCK_POLL_SECONDS",
     "LOCK_WAIT_SECONDS",
@@ -175,6 +176,10 @@ LOCK_NOTICE_SECONDS: Final = 2.0
 LOCK_POLL_SECONDS: Final = (0.05, 0.2)
 """How often a waiter looks: at first, and once it has said that it waits. Two hundred
 waiters are to leave a machine its breath."""
+
+LOCK_CROWD_SECONDS: Final = 1.0
+"""How often a thread looks around that waits behind another one of its process: that
+one looks more often, and lets the next one in as soon as there is news."""
 
 LOCK_WAIT_SECONDS: Final = 180.0
 """A prompt (55 s), two more after wrong codes (20 s each), and a call for each, of 25 s
