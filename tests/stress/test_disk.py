@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from benches import WITHOUT_A_CACHE, Bench, left_over
-from disk_work import READER, WORK, WRITER, check_work, python
+from disk_work import WORK, check_work, python
 from strace import calls_that_touch, injected, needs_strace, traced
 
 from sts_plugin.sandbox import Sandbox
@@ -123,23 +123,3 @@ def test_writers_may_be_killed_at_a_thousand_random_moments(tmp_path):
     for _ in range(ROUNDS // 4):
         each(kill, range(4))
         check_work(cache)
-
-
-def test_ten_writers_and_fifty_readers_for_a_minute(tmp_path):
-    cache = tmp_path / "cache"
-    assert python(WORK, cache).returncode == 0
-    crowd = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, cache, "60"],
-            env={"PYTHONPATH": ":".join(sys.path)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for code, count in ((WRITER, 10), (READER, 50))
-        for _ in range(count)
-    ]
-    counts = [int(process.communicate(timeout=300)[0]) for process in crowd]
-    assert {process.returncode for process in crowd} == {0}
-    assert sum(counts[:10]) > 500
-    assert sum(counts[10:]) > 5_000
-    assert left_over(cache) == []
