@@ -43,10 +43,11 @@ def check_one_of_everything(sandbox, witness, triples, count):
     assert codes_at_once(sandbox.journal) == 1
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "own"])
 def test_a_cold_crowd_costs_one_code_one_session_and_one_call_a_role(
-    sandbox, environ, witness, tmp_path
+    sandbox, environ, witness, tmp_path, shared
 ):
-    crowd = Crowd([environ] * PROCESSES, THREADS, tmp_path / "crowd")
+    crowd = Crowd([environ] * PROCESSES, THREADS, tmp_path / "crowd", shared=shared)
     _, triples = crowd.release()
     check_one_of_everything(sandbox, witness, triples, PROCESSES * THREADS)
 

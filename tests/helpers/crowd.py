@@ -18,16 +18,20 @@ MEMBER = """
 import json, sys, threading, time
 import botocore.session, sts_plugin
 
-count = int(sys.argv[1])
+count, profile, shared = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "shared"
 barrier = threading.Barrier(count)
 found = []
 
-def one():
-    session = sts_plugin.register(botocore.session.Session(profile=sys.argv[2]))
-    barrier.wait()
-    found.append(session.get_credentials().get_frozen_credentials()[:3])
+def credentials():
+    session = sts_plugin.register(botocore.session.Session(profile=profile))
+    return session.get_credentials()
 
-threads = [threading.Thread(target=one) for _ in range(count)]
+def one(mine):
+    barrier.wait()
+    found.append(mine.get_frozen_credentials()[:3])
+
+ours = [credentials()] * count if shared else [credentials() for _ in range(count)]
+threads = [threading.Thread(target=one, args=(mine,)) for mine in ours]
 print("ready", flush=True)
 sys.stdin.read()  # all processes begin when the test closes this pipe
 [thread.start() for thread in threads]
@@ -107,27 +111,30 @@ def codes_at_once(journal):
 class Crowd:
     """Processes that wait to be released, each to start its threads.
 
-    ``environs`` has an environment for each process.
+    ``environs`` has an environment for each process. The threads of a process have a
+    session each, or are those of a program that shares one among them.
     """
 
-    def __init__(self, environs, threads, folder, *, profile="prod-admin"):
+    def __init__(self, environs, threads, folder, *, shared):
         folder.mkdir()
-        self.folder, self.threads = folder, threads
+        self.folder = folder
+        words = [str(threads), "prod-admin", "shared" if shared else "own"]
+        self.command = [sys.executable, "-c", MEMBER, *words]
         reading, self._writing = os.pipe()
         self._crowd = []
         try:
             for number, environ in enumerate(environs):
-                self._crowd.append(self._start(number, environ, profile, reading))
+                self._crowd.append(self._start(number, environ, reading))
         finally:
             os.close(reading)
 
-    def _start(self, number, environ, profile, reading):
+    def _start(self, number, environ, reading):
         with (
             (self.folder / f"out.{number}").open("w") as out,
             (self.folder / f"err.{number}").open("w") as err,
         ):
             return subprocess.Popen(
-                [sys.executable, "-c", MEMBER, str(self.threads), profile],
+                self.command,
                 env=environ,
                 stdin=reading,
                 stdout=out,
