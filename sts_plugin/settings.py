@@ -136,7 +136,7 @@ READ_TIMEOUT_SECONDS: Final = 6.0
 """STS answers within a second. Two attempts of 3 + 6 s leave time for the other region
 of a profile that names one."""
 
-RUN_SECONDS_MAX: Final = 24.0
+RUN_SECONDS_MAX: Final = 22.0
 """What all calls of a run may take together, waits between them included: a silent STS
 counts as down after 25 s, the start of the process included. An STS that sends a byte
 now and then keeps within every time-out of a single read."""
