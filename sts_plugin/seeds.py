@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sts_plugin import keychain
 from sts_plugin.enrolment import NAME, Enrolled, Record, file_name
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from sts_plugin.enrolment import Place
     from sts_plugin.model import Secret
 
-__all__ = ["NoHome", "Seeds", "data_folder"]
+__all__ = ["SEED", "NoHome", "Seeds", "data_folder"]
+
+SEED: Final = keychain.About(
+    "seed", "keep the seed in a file: sts-plugin mfa add --file"
+)
 
 
 class Seeds:
@@ -58,11 +62,11 @@ class Seeds:
             self._folder.make()  # better known before the keychain has it
             self._sweep(serial)
         if where == "keychain":
-            keychain.keep(serial, seed)
+            keychain.keep(serial, seed, about=SEED)
         if trouble := self._save(serial, seed, where):
             if where == "keychain" and not (before and before.where == where):
                 with contextlib.suppress(StsPluginError):
-                    keychain.forget(serial)
+                    keychain.forget(serial, about=SEED)
             raise trouble
         if before and before.where == "keychain" and where == "file":
             self._forget_old(serial)
@@ -83,7 +87,7 @@ class Seeds:
             )
         if record.seed:
             return record.seed
-        seed = keychain.kept(serial, seconds=seconds)
+        seed = keychain.kept(serial, seconds=seconds, about=SEED)
         if seed is None:
             raise ConfigurationError(
                 f"the seed of {serial} is not in the OS keychain any more",
@@ -126,14 +130,14 @@ class Seeds:
         """Remove a seed, from the keychain first: without the file it is not found."""
         device = self.find(serial)
         if device and device.where == "keychain":
-            keychain.forget(serial)
+            keychain.forget(serial, about=SEED)
         with self._border():
             self._folder.remove(file_name(serial))
             self._sweep(serial)
 
     def _forget_old(self, serial: str) -> None:
         try:
-            keychain.forget(serial)
+            keychain.forget(serial, about=SEED)
         except StsPluginError as error:
             raise HumanNeeded(
                 f"the new seed of {serial} is kept in a file, and the old one still is"

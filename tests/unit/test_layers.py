@@ -105,7 +105,7 @@ TABLE = {
     "cli.inspect": "errors settings model forms limits document cli.common",
     "cli.mfa": "cli.common cli.mfa_add cli.mfa_kept",
     "cli.mfa_add": (
-        "errors model terminal otpauth keychain qr cli.watcher cli.common"
+        "errors model terminal otpauth keychain seeds qr cli.watcher cli.common"
         " cli.mfa_device"
     ),
     "cli.mfa_device": (
