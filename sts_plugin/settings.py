@@ -21,6 +21,7 @@ __all__ = [
     "ATTEMPTS_WITHOUT_CODE",
     "CALL_SECONDS_MAX",
     "CHAINED_ROLE_SECONDS_MAX",
+    "CLOCK_SKEW_SECONDS",
     "CODE_ATTEMPTS",
     "CODE_STEP_SECONDS",
     "CODE_USED_SECONDS",
@@ -32,6 +33,8 @@ __all__ = [
     "LOCK_POLL_SECONDS",
     "LOCK_WAIT_SECONDS",
     "LOWER_ROLE_SECONDS",
+    "NEW_KEY_PAUSE_SECONDS",
+    "NEW_KEY_SECONDS",
     "PROMPT_SECONDS_DEFAULT",
     "PROMPT_TICK_SECONDS",
     "PROOF_COMMAND_SECONDS",
@@ -131,6 +134,18 @@ spent the code."""
 CALL_SECONDS_MAX: Final = 25.0
 """When a call is given up, attempts and all: an STS that sends a byte now and then
 keeps within every time-out of a single read."""
+
+# --- Access keys -----------------------------------------------------------
+
+NEW_KEY_SECONDS: Final = 60.0
+"""How long a new access key may be unknown to AWS: IAM is consistent after a while,
+normally within ten seconds."""
+
+NEW_KEY_PAUSE_SECONDS: Final = (1.0, 8.0)
+"""How long is waited before it is tried again: at first, and at most."""
+
+CLOCK_SKEW_SECONDS: Final = 300.0
+"""AWS refuses a request that was signed further from its own time than this."""
 
 # --- Store -----------------------------------------------------------------
 

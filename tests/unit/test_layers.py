@@ -35,13 +35,16 @@ TABLE = {
     "commands": "errors files terminal job_control",
     "forms": "errors files model",
     "ini": "errors model",
+    "key_files": "errors ini",
     "profiles": "errors ini",
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
     "limits": "errors model forms actions",
     "rules": "errors settings forms",
-    "source_kinds": "errors keys model tokens forms profiles actions",
+    "source_kinds": (
+        "errors keys folders model tokens forms profiles actions access_keys"
+    ),
     "ourselves": "errors profiles source_kinds",
     "chain": "errors model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
@@ -58,6 +61,8 @@ TABLE = {
     "turns": "errors keys ledger",
     "otpauth": "model",
     "enrolment": "keys model",
+    "key_records": "keys model",
+    "access_keys": "errors settings folders private key_records keychain",
     "keychain": "errors deadline settings model",
     "seeds": "errors settings folders private enrolment keychain",
     "qr": "model otpauth",
@@ -85,36 +90,41 @@ TABLE = {
     "mfa.asking": "errors keys settings model",
     "proofs": "errors files saml settings model tokens guard commands forms",
     "refusals": "errors",
-    "sts": "errors deadline settings model botocore_session limits refusals",
-    "sources": "errors model guard botocore_session source_kinds document",
+    "aws": "deadline settings model refusals",
+    "sts": "errors settings model botocore_session limits refusals aws",
+    "iam": "errors settings model botocore_session refusals aws",
+    "sources": (
+        "errors folders model guard botocore_session access_keys source_kinds document"
+    ),
     "resolve": (
         "errors keys settings model limits rules document store turns mfa mfa.asking"
     ),
+    "rotation": "errors settings key_records",
     "engine": (
-        "errors settings guard profiles botocore_session plan store memory cache"
-        " mfa.command mfa.ways proofs sts sources resolve"
+        "errors settings guard profiles endpoint botocore_session plan store memory"
+        " cache mfa.command mfa.ways proofs sts iam sources resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
     "plugins.*": "engine document errors profiles watcher plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
-    "cli.common": "errors mfa engine cli.watcher",
+    "cli.common": "errors memory cache mfa engine cli.watcher",
+    "cli.confirm": "errors settings terminal",
+    "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
-    "cli.mfa": "cli.common cli.mfa_add cli.mfa_kept",
+    "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
     "cli.mfa_add": (
         "errors model terminal otpauth keychain seeds qr cli.watcher cli.common"
         " cli.mfa_device"
     ),
     "cli.mfa_device": (
-        "errors keys settings model limits memory cache seeds mfa mfa.totp mfa.command"
-        " cli.common"
+        "errors keys settings model limits seeds mfa mfa.totp mfa.command cli.common"
     ),
     "cli.mfa_kept": (
-        "errors settings terminal profiles document cli.watcher cli.common"
-        " cli.mfa_device"
+        "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
     ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
@@ -136,6 +146,9 @@ TYPES = {
     "cache": "ledger model locks store",
     "turns": "locks cache",
     "seeds": "model",
+    "access_keys": "model",
+    "key_files": "model",
+    "rotation": "model access_keys iam sts",
     "mfa.variable": "mfa",
     "mfa.command": "model mfa",
     "mfa.totp": "seeds mfa",
@@ -145,15 +158,17 @@ TYPES = {
     "mfa.pinentry": "mfa",
     "mfa.ways": "watcher model mfa",
     "mfa.asking": "watcher mfa",
+    "aws": "errors",
     "refusals": "model",
     "sources": "profiles",
     "resolve": "watcher locks cache",
     "engine": "watcher model chain",
     "client": "sts",
-    "cli.common": "model",
+    "cli.common": "model store",
+    "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
     "cli.mfa_add": "enrolment",
-    "cli.mfa_device": "watcher locks store otpauth engine",
+    "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
     "plugins.*": "model",
     "cli.*": "model",
@@ -316,14 +331,14 @@ LEVELS = (
     ("settings", "tokens", "folders", "turns", "cache"),
     ("model", "terminal", "private"),
     ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
-    ("commands", "profiles", "rules", "store", "memory", "mfa_settings"),
-    ("otpauth", "enrolment", "keychain"),
-    ("seeds", "qr", "actions", "botocore_session", "endpoint"),
-    ("mfa", "limits", "proofs", "source_kinds"),
+    ("commands", "profiles", "key_files", "rules", "store", "memory", "mfa_settings"),
+    ("otpauth", "enrolment", "key_records", "keychain"),
+    ("seeds", "access_keys", "qr", "actions", "botocore_session", "endpoint", "aws"),
+    ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("given", "ourselves", "resolve", "sources", "sts"),
     ("chain",),
     ("plan",),
-    ("engine",),
+    ("engine", "rotation"),
     ("client", "plugins"),
     ("cli",),
 )

@@ -4,7 +4,7 @@ import pytest
 
 from sts_plugin.chain import follow
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.source_kinds import environment_source, has_static_keys
+from sts_plugin.source_kinds import environment_source, has_own_keys
 
 A = "AKIAA"
 KEYS_A = f"aws_access_key_id = {A}\naws_secret_access_key = s"
@@ -124,9 +124,9 @@ def test_the_kind_of_a_source_is_told(aws, text, kind):
     "text", [KEYS_A, "aws_access_key_id =", "aws_secret_access_key = s"]
 )
 def test_either_half_of_a_pair_counts_as_static_keys(aws, text):
-    assert has_static_keys(aws(f"[profile p]\n{text}\n")["p"])
-    assert has_static_keys(aws("[profile p]\n", f"[p]\n{text}\n")["p"])
-    assert not has_static_keys(aws("[profile p]\naws_session_token = t\n")["p"])
+    assert has_own_keys(aws(f"[profile p]\n{text}\n")["p"])
+    assert has_own_keys(aws("[profile p]\n", f"[p]\n{text}\n")["p"])
+    assert not has_own_keys(aws("[profile p]\naws_session_token = t\n")["p"])
 
 
 @pytest.mark.parametrize("name", ENV)
