@@ -6,6 +6,7 @@ import os
 import time
 
 from sts_plugin.errors import CannotAsk, Declined, NoAnswer
+from sts_plugin.mfa import printable
 from sts_plugin.settings import Settings
 from sts_plugin.terminal import NoTerminal, open_terminal, read_line, write
 
@@ -22,7 +23,9 @@ def confirm(question: str, *, verb: str, what: str, option: str) -> None:
     stays = f"the {what.partition(' ')[0]} stays"
     try:
         with open_terminal() as terminal:
-            write(terminal, f"{question}\r\nType yes to {verb} it: ", deadline)
+            write(
+                terminal, f"{printable(question)}\r\nType yes to {verb} it: ", deadline
+            )
             answer = read_line(terminal, deadline, lambda: None)
     except NoTerminal as error:
         raise CannotAsk(

@@ -110,11 +110,21 @@ TABLE = {
     "plugins.*": "engine document errors profiles watcher plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
-    "cli.confirm": "errors settings terminal",
+    "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
+    "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
+    "cli.keys_add": (
+        "errors model terminal keychain access_keys key_records key_files profiles mfa"
+        " source_kinds cli.common cli.confirm cli.keys_kept"
+    ),
+    "cli.keys_kept": (
+        "errors folders access_keys profiles source_kinds document engine cli.common"
+        " cli.confirm"
+    ),
+    "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
     "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
     "cli.mfa_add": (
         "errors model terminal otpauth keychain seeds qr cli.watcher cli.common"
@@ -167,6 +177,9 @@ TYPES = {
     "cli.common": "model store",
     "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
+    "cli.keys_add": "engine",
+    "cli.keys_kept": "key_records locks",
+    "cli.keys_rotate": "model engine",
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
