@@ -7,6 +7,7 @@ traceback would reach into frames that hold these.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,20 @@ from sts_plugin.refusals import failure, no_answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from sts_plugin.errors import StsPluginError
     from sts_plugin.model import Call
+    from sts_plugin.retries import Budget
 
-__all__ = ["answer_to", "make_client"]
+__all__ = ["Time", "answer_to", "make_client"]
 
 
-def make_client(  # noqa: PLR0913 - what a client is made of
+def make_client(
     session: Any,  # noqa: ANN401 - the botocore seam
     service: str,
     signer: Credentials | None,
     *,
-    attempts: int,
     region: str | None,
     url: str | None = None,
 ) -> Any:  # noqa: ANN401 - the botocore seam
@@ -53,11 +55,21 @@ def make_client(  # noqa: PLR0913 - what a client is made of
         config=Config(
             connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
             read_timeout=settings.READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": attempts, "mode": "standard"},
+            # Ours are in ``retries``: botocore would send a code three times.
+            retries={"total_max_attempts": 1},
             user_agent_extra="sts-plugin",
             signature_version=None if signer else UNSIGNED,
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What an attempt has: seconds that are counted off a budget; and when it is."""
+
+    seconds: float
+    budget: Budget
+    now: datetime
 
 
 def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
@@ -67,12 +79,15 @@ def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
     client: Callable[[], Any],
     what: str,
     signer: Credentials | None,
+    time: Time,
     call: Call | None = None,
+    elsewhere: bool = False,
     service: str = "STS",
 ) -> Mapping[str, Any] | StsPluginError:
-    """Return what AWS answers to an action, or one of our errors.
+    """Make a call once, and return the answer, or why there is none.
 
     ``arguments`` may hold secrets, at any depth. ``what`` is the call in words.
+    ``elsewhere``: what takes too long here may do better in another region.
     """
     from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
     from botocore import xform_name  # noqa: PLC0415
@@ -80,18 +95,18 @@ def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
 
     try:
         method: Callable[..., Mapping[str, Any]] = getattr(client(), xform_name(action))
-        sent = partial(method, **_revealed(arguments))
-        answer = within(settings.CALL_SECONDS_MAX, sent)
+        with time.budget:
+            return within(time.seconds, partial(method, **_revealed(arguments)))
     except TimeoutError:
-        return no_answer(what, f"none in {settings.CALL_SECONDS_MAX:.0f} seconds")
+        why = f"none in {time.seconds:.0f} seconds"
+        return no_answer(what, why, passing=elsewhere)
     except aws.ClientError as error:
-        return refusal(error.response, what, signer, call)
+        return refusal(error.response, what, signer, call, time.now)
     except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
         return failure(error, what, service=service)
     except (LookupError, TypeError, AttributeError):
         # botocore's parser, given well-formed XML that is not the service's.
         return no_answer(what, f"the answer is not {service}'s")
-    return answer
 
 
 def _revealed(value: Any) -> Any:  # noqa: ANN401 - arguments of any depth

@@ -37,7 +37,8 @@ def find_endpoint(
     Order of the URL: ``AWS_ENDPOINT_URL_STS``, ``AWS_ENDPOINT_URL``, the ``sts``
     block of the profile's ``services`` section, the profile's ``endpoint_url``
     (AWS SDKs and Tools Reference Guide, "Service-specific endpoints"). Raises
-    ConfigurationError for a ``services`` section that does not exist.
+    ConfigurationError for a ``services`` section that does not exist, and for a
+    second region that cannot be asked.
     """
 
     def look(variable: str, key: str) -> Found:
@@ -51,13 +52,45 @@ def find_endpoint(
     url = ("", "")
     if ignored.lower() != "true":
         url = next(_urls(profiles, profile, environ), url)
+    known = profile if profile and profile.name in profiles else None
     return Endpoint(
         region=found[0] or None,
         url=url[0] or None,
         legacy=mode.lower() == "legacy",
-        profile=profile.name if profile and profile.name in profiles else None,
+        profile=known.name if known else None,
+        fallback=_fallback(known, url[0]) if known else None,
         region_from=found[1],
         url_from=url[1],
+    )
+
+
+def _fallback(profile: Profile, url: str) -> Endpoint | None:
+    """Return the STS of the second region that a profile names, if it does.
+
+    Tokens of regional endpoints are good in every region (IAM User Guide, "Manage AWS
+    STS in an AWS Region"), so what comes from there is as good.
+    """
+    region = profile.get("fallback_region")
+    other = profile.get("fallback_endpoint_url")
+    if region is None or not region.value:
+        if other:
+            raise ConfigurationError(
+                f"{other.origin}: {other.key}{other.owner} is there and no region",
+                hint="add sts_plugin_fallback_region",
+            )
+        return None
+    if url and not other:
+        raise ConfigurationError(
+            f"{region.origin}: {region.key}{region.owner} cannot be asked: the"
+            f" configured endpoint {url} is that of the first region",
+            hint="add sts_plugin_fallback_endpoint_url",
+        )
+    return Endpoint(
+        region=region.value,
+        url=other.value if other else None,
+        profile=profile.name,
+        region_from=str(region.origin),
+        url_from=str(other.origin) if other else "",
     )
 
 

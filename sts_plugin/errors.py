@@ -14,6 +14,7 @@
     │   ├── CallerRejected                   ... to the credentials that signed the call
     │   └── DurationRefused                  ... to a session of that length
     ├── Unreachable                      6   no usable answer from AWS
+    │   └── Throttled                        ... but that there were too many calls
     ├── Busy                             7   another process held the lock too long
     └── CacheUnusable                    -   never fatal: the run goes on without
 
@@ -43,6 +44,7 @@ __all__ = [
     "NothingHere",
     "Refused",
     "StsPluginError",
+    "Throttled",
     "Unreachable",
 ]
 
@@ -133,14 +135,22 @@ class Unreachable(StsPluginError):
     """AWS gave no usable answer.
 
     ``sent`` tells whether the request may have reached AWS: if so, an MFA code in
-    it must be treated as spent.
+    it must be treated as spent. ``passing`` tells whether the same call may do better
+    in a moment: a connection that broke may, a page of a proxy will not.
     """
 
     exit_code = 6
 
-    def __init__(self, message: str, *, sent: bool, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, sent: bool, passing: bool = False, hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.sent = sent
+        self.passing = passing
+
+
+class Throttled(Unreachable):
+    """AWS asks for fewer calls, and did not say yes or no to this one."""
 
 
 class Busy(StsPluginError):

@@ -10,19 +10,19 @@ once: an answer that got lost may have made one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
-from sts_plugin.aws import answer_to, make_client
+from sts_plugin.aws import Time, answer_to, make_client
 from sts_plugin.botocore_session import make_session
-from sts_plugin.errors import Refused, StsPluginError
+from sts_plugin.errors import Refused, StsPluginError, Unreachable
 from sts_plugin.model import Credentials, Secret
 from sts_plugin.refusals import no_answer
+from sts_plugin.retries import Budget, again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from sts_plugin.model import Endpoint
 
@@ -73,7 +73,7 @@ class Iam:
 
     def create_access_key(self, user: str | None, signer: Credentials) -> Credentials:
         """Make an access key; its secret is never told again."""
-        key = _new_key(self._ask("CreateAccessKey", _of(user), signer, attempts=1))
+        key = _new_key(self._ask("CreateAccessKey", _of(user), signer, once=True))
         if key is None:
             raise _senseless("CreateAccessKey")
         return key
@@ -104,16 +104,26 @@ class Iam:
         arguments: Mapping[str, Any],
         signer: Credentials,
         *,
-        attempts: int = settings.ATTEMPTS_WITHOUT_CODE,
+        once: bool = False,
     ) -> Mapping[str, Any]:
-        answer = answer_to(
-            action,
-            arguments,
-            client=lambda: self._client(signer, attempts=attempts),
-            what=action,
-            signer=signer,
-            service="IAM",
-        )
+        """Return an answer; sent ``once``: not again if it may have been heard."""
+        budget, done = Budget(settings.RUN_SECONDS_MAX), 0
+        while True:
+            answer = answer_to(
+                action,
+                arguments,
+                client=lambda: self._client(signer),
+                what=action,
+                signer=signer,
+                time=Time(budget.left, budget, datetime.now(UTC)),
+                service="IAM",
+            )
+            if not isinstance(answer, Unreachable):
+                break
+            more = again(answer, coded=once, done=done, elsewhere=False)
+            if more is None or not budget.wait(more.seconds):
+                break
+            done += 1
         if isinstance(answer, StsPluginError):
             # STS says AccessDenied, where IAM says so or AccessDeniedException.
             if isinstance(answer, Refused) and answer.code.startswith("AccessDenied"):
@@ -121,14 +131,12 @@ class Iam:
             raise answer
         return answer
 
-    def _client(self, signer: Credentials, *, attempts: int) -> Any:  # noqa: ANN401 - the botocore seam
+    def _client(self, signer: Credentials) -> Any:  # noqa: ANN401 - the botocore seam
         if self._session is None:
             self._session = self._make_session(self._endpoint.profile)
         # IAM has one place in each partition, which any region of it tells.
         region = self._endpoint.region or "us-east-1"
-        return make_client(
-            self._session, "iam", signer, attempts=attempts, region=region
-        )
+        return make_client(self._session, "iam", signer, region=region)
 
 
 def _of(user: str | None) -> dict[str, str]:

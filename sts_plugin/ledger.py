@@ -18,6 +18,9 @@ __all__ = ["NO_ANSWER", "Failure", "Ledger"]
 NO_ANSWER: Final = "no answer"
 """The kind of a failure after which there is to be quiet for a while."""
 
+OTHER_TYPES: Final = {"at": float, "streak": int, "until": float}
+"""The fields of a failure that are no text."""
+
 WORDS_MAX: Final = 2_000
 """What is kept of an error's words: a proxy may answer with a whole page, and a ledger
 that is too long for a file of ours is not read."""
@@ -29,7 +32,9 @@ class Failure:
 
     ``number`` tells it from every other one. ``at`` is in epoch seconds. ``scope`` is
     empty where it concerns all who want the lock, else a digest of whom it concerns.
-    ``kind``, ``message``, ``hint`` and ``code`` are those of the error. No secrets.
+    ``kind``, ``message``, ``hint`` and ``code`` are those of the error. ``streak``
+    counts failures of this kind in a row. Before ``until``, in epoch seconds, nobody
+    should try again. No secrets.
     """
 
     number: str
@@ -39,6 +44,12 @@ class Failure:
     hint: str = ""
     code: str = ""
     scope: str = ""
+    streak: int = 1
+    until: float = 0.0
+
+    def holds(self, now: float, most: float) -> bool:
+        """Whether ``until`` is still to come, and not more than ``most`` seconds."""
+        return 0 < self.until - now <= most
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +123,10 @@ def _moments(data: Any) -> dict[str, float]:  # noqa: ANN401 - JSON
 
 
 def _failure(data: Any) -> Failure | None:  # noqa: ANN401 - JSON
-    names = [one.name for one in fields(Failure)]
-    if not isinstance(data, dict) or sorted(data) != sorted(names):
+    types = {one.name: OTHER_TYPES.get(one.name, str) for one in fields(Failure)}
+    if not isinstance(data, dict) or data.keys() != types.keys():
         return None
-    at, texts = data["at"], [data[name] for name in names if name != "at"]
-    if not isinstance(at, float) or not math.isfinite(at):
+    sound = all(type(data[name]) is wanted for name, wanted in types.items())
+    if not sound or not all(map(math.isfinite, (data["at"], data["until"]))):
         return None
-    return Failure(**data) if all(isinstance(text, str) for text in texts) else None
+    return Failure(**data)

@@ -195,7 +195,8 @@ class Endpoint:
     ``region`` None means the global endpoint, signed for us-east-1. ``url`` is
     set only where one was configured. ``legacy`` is the old meaning of
     ``sts_regional_endpoints``. ``profile`` is the one whose other network settings
-    (proxies, FIPS, certificates ...) botocore is to use. The ``_from`` fields say
+    (proxies, FIPS, certificates ...) botocore is to use. ``fallback`` is the STS of
+    another region, for when this one cannot be reached. The ``_from`` fields say
     where region and URL were found.
     """
 
@@ -203,6 +204,7 @@ class Endpoint:
     url: str | None = None
     legacy: bool = False
     profile: str | None = None
+    fallback: Endpoint | None = None
     region_from: str = field(default="", compare=False)
     url_from: str = field(default="", compare=False)
 

@@ -309,7 +309,8 @@ def _session(  # noqa: PLR0913 - what such a call is made of
 
 def _session_key(key: str, serial: str | None, endpoint: Endpoint) -> str:
     scope = "global" if endpoint.region is None or endpoint.legacy else "regional"
-    return digest("session", key, serial, endpoint.url, scope)
+    other = endpoint.fallback.url if endpoint.fallback else None
+    return digest("session", key, serial, endpoint.url, scope, other)
 
 
 def _call(link: Link, serial: Setting | None, read: Proof | None) -> Call:
@@ -349,7 +350,9 @@ def _keyed(call: Call, key: str, endpoint: Endpoint) -> Call:
         # A program that asks for a certain time is not served the session of others.
         asked = call.arguments.get("DurationSeconds")
         return replace(call, key=digest(key, asked) if asked else key)
-    where = [endpoint.url, endpoint.region, endpoint.legacy]
+    # The second region of the same AWS gives the same; another URL need not be AWS.
+    other = endpoint.fallback.url if endpoint.fallback else None
+    where = [endpoint.url, endpoint.region, endpoint.legacy, other]
     # The source's own key tells the proof of a call that nothing signs.
     proof = call.proof if call.signed else None
     brought = proof and [proof.how, proof.setting.value, proof.whose]

@@ -15,11 +15,14 @@ from sts_plugin.errors import (
     ConfigurationError,
     DurationRefused,
     Refused,
+    Throttled,
     Unreachable,
 )
+from sts_plugin.skew import skew, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sts_plugin.errors import StsPluginError
     from sts_plugin.model import Call, Credentials
@@ -46,7 +49,12 @@ def failure(error: Exception, what: str, *, service: str = "STS") -> StsPluginEr
     # These name the URL. Others may quote a header, and with it the signature.
     text = str(error) if isinstance(error, told) else type(error).__name__
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
-        return no_answer(what, text, sent=not isinstance(error, unsent))
+        return no_answer(
+            what,
+            text,
+            sent=not isinstance(error, unsent),
+            passing=not isinstance(error, aws.SSLError),
+        )
     if isinstance(error, aws.BotoCoreError) or str(error).startswith(
         "Invalid endpoint"
     ):
@@ -62,6 +70,7 @@ def refusal(
     what: str,
     caller: Credentials | None,
     call: Call | None,
+    now: datetime,
 ) -> StsPluginError:
     """Return our error for one of AWS's.
 
@@ -71,17 +80,17 @@ def refusal(
     code, text = str(error.get("Code", "")), str(error.get("Message", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = f"AWS refused {what}: {code}: {text}"
-    later = "Throttl" in code or code == "IDPCommunicationError"
-    if status >= 500 or later:  # noqa: PLR2004 - HTTP's server errors
-        return no_answer(what, f"{code} {text}".strip())
+    if "Throttl" in code or status >= 500 or code in PASSING_CODES:  # noqa: PLR2004
+        return _later(what, code, text)
     if code == "AccessDenied" and "MultiFactorAuthentication failed" in text:
-        if "invalid MFA one time pass code" in text:
-            return CodeRefused(said, code=code, hint="wait for the device's next code")
-        return Refused(
-            said, code=code, hint="check mfa_serial: is it a device of this user?"
+        wrong = "invalid MFA one time pass code" in text
+        return (CodeRefused if wrong else Refused)(
+            said, code=code, hint=NEXT_CODE if wrong else CHECK_SERIAL
         )
     if "MaxSessionDuration" in text:
         return DurationRefused(said, code=code, hint=SHORTER)
+    if (off := skew(response, now)) and code in CLOCK_CODES:
+        return Refused(f"{said}; {words(off)}", code=code, hint=SET_CLOCK)
     if caller and code in CALLER_CODES:
         return CallerRejected(
             said,
@@ -92,10 +101,45 @@ def refusal(
     return Refused(said, code=code, hint=_hint(code, call))
 
 
+def _later(what: str, code: str, text: str) -> Unreachable:
+    """Return our error for an answer that says neither yes nor no, but: later."""
+    why = f"{code} {text}".strip()
+    if "Throttl" not in code:
+        return no_answer(what, why, passing=True)
+    return Throttled(
+        f"no usable answer to {what}: {why}",
+        sent=True,
+        passing=True,
+        hint="make fewer calls at once: others of the same account count as well",
+    )
+
+
+PASSING_CODES = frozenset({"IDPCommunicationError"})
+"""Codes that another attempt may not meet (API reference: "retry the request")."""
+
+CLOCK_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+    }
+)
+"""What AWS says to signatures of another time."""
+
 CALLER_CODES = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
 )
 """Codes that speak of the credentials which signed; of the token, where none did."""
+
+NEXT_CODE = "wait for the device's next code"
+CHECK_SERIAL = "check mfa_serial: is it a device of this user?"
+
+SET_CLOCK = (
+    "set this machine's clock: AWS takes no signature that is more than five minutes"
+    " off"
+)
 
 SHORTER = (
     "lower duration_seconds (STS does not tell how much the role allows), or set"
@@ -128,10 +172,7 @@ DENIED: Mapping[str, str] = {
 
 HINTS: Mapping[str, str] = {
     "ValidationError": "correct the value in the profile",
-    "SignatureDoesNotMatch": (
-        "the secret access key is wrong, or this machine's clock is more than five"
-        " minutes off"
-    ),
+    "SignatureDoesNotMatch": "the secret access key is wrong",
     "RegionDisabledException": "an administrator must switch STS on in this region",
     "MalformedPolicyDocument": "correct policy: it must be an IAM policy in JSON",
     "PackedPolicyTooLarge": "shorten policy, policy_arns or session_tags",
@@ -167,13 +208,16 @@ def _hint(code: str, call: Call | None) -> str:
     return HINTS.get(code, "")
 
 
-def no_answer(what: str, why: str, *, sent: bool = True, hint: str = "") -> Unreachable:
+def no_answer(
+    what: str, why: str, *, sent: bool = True, passing: bool = False, hint: str = ""
+) -> Unreachable:
     """Return what to raise when AWS did not say yes or no.
 
-    ``sent`` False: the request cannot have reached AWS.
+    ``sent`` False: the request cannot have reached AWS. ``passing`` as in the error.
     """
     return Unreachable(
         f"no usable answer to {what}: {why}",
         sent=sent,
+        passing=passing,
         hint=hint or "check network, proxy, region and endpoint_url",
     )

@@ -7,25 +7,16 @@ Parses nothing, prints nothing, asks nobody itself.
 
 from __future__ import annotations
 
-import re
-import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from sts_plugin.backoff import Renewals, Resting
+from sts_plugin.calling import Calling, scope_of
 from sts_plugin.document import from_document, to_document
-from sts_plugin.errors import (
-    CallerRejected,
-    DurationRefused,
-    StsPluginError,
-    Unreachable,
-)
-from sts_plugin.keys import digest
+from sts_plugin.errors import Busy, CallerRejected, HumanNeeded, StsPluginError
 from sts_plugin.limits import check
-from sts_plugin.mfa import Question
-from sts_plugin.mfa.asking import Asking
-from sts_plugin.model import Life, Setting
-from sts_plugin.rules import lowered
-from sts_plugin.settings import LOWER_ROLE_SECONDS, YOUNG_SESSION_SECONDS
+from sts_plugin.model import Life
+from sts_plugin.settings import YOUNG_SESSION_SECONDS
 from sts_plugin.store import Entry
 from sts_plugin.turns import Turns, Want
 
@@ -33,23 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sts_plugin.cache import Cache
+    from sts_plugin.calling import Caller
     from sts_plugin.locks import Holder
     from sts_plugin.mfa import CodeSource
-    from sts_plugin.model import Call, Credentials, Plan, Secret
+    from sts_plugin.model import Call, Credentials, Plan
     from sts_plugin.settings import Settings
     from sts_plugin.watcher import Watcher
 
 __all__ = ["Resolver"]
 
-
-class Caller(Protocol):
-    """What makes the call of a hop: ``sts.Sts``."""
-
-    def call(
-        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
-    ) -> Credentials:
-        """Return the answer as credentials, or raise one of our errors."""
-        ...
+RESTING = "the last renewal failed a moment ago"
 
 
 class Resolver:
@@ -81,16 +65,23 @@ class Resolver:
     ) -> None:
         self._plan = plan
         self._cache = cache
-        self._sts = sts
-        self._sources = sources
         self._source = source
-        self._bring = bring
         self._watcher = watcher
-        self._settings = settings
         self._before_waiting = before_waiting
         self._login = login
         self._now = now
+        self._calling = Calling(
+            plan,
+            cache,
+            sts,
+            sources,
+            bring,
+            watcher,
+            settings,
+            login=login is not None,
+        )
         self._turns = Turns(cache, gone=watcher.orphaned)
+        self._renewals = Renewals(cache, now=now)
         self._rejected: frozenset[str | None] = frozenset()
 
     def resolve(self) -> Credentials:
@@ -98,21 +89,23 @@ class Resolver:
 
         Raises what the rooms below raise. While an older set is still valid, it is
         returned instead, and the trouble is told: no request fails for a renewal
-        that can wait.
+        that can wait. The next attempt is then made some time later, by whoever comes.
         """
         if not self._plan.calls:
             return self._source()
         try:
             return self._resolve()
         except StsPluginError as error:
-            last = self._read(self._plan.calls[-1], final=False)
-            if last is None or self._login is not None:
+            old = self._old()
+            if old is None:
                 raise
-            until = f"{last.life.expires:%H:%M:%S} UTC"
-            self._watcher.tell(
-                f"renewal failed, good until {until} all the same: {error.line}"
-            )
-            return from_document(last.document)
+            if not isinstance(error, Resting):
+                self._rest(error)
+                until = f"{old.life.expires:%H:%M:%S} UTC"
+                self._watcher.tell(
+                    f"renewal failed, good until {until} all the same: {error.line}"
+                )
+            return from_document(old.document)
 
     def _resolve(self) -> Credentials:
         done, credentials = self._newest()
@@ -136,6 +129,8 @@ class Resolver:
         return 0, None
 
     def _forward(self, done: int, credentials: Credentials | None) -> Credentials:
+        if self._plan.calls[done:] and self._resting():
+            raise Resting(RESTING)
         for call in self._plan.calls[done:]:
             check(call)  # all of them, before anybody is asked or anything is sent
         for call in self._plan.calls[done:]:
@@ -152,22 +147,25 @@ class Resolver:
             caller = caller or self._source()
 
         def found() -> Credentials | None:
-            entry = self._read(call, final=final)
-            return from_document(entry.document) if entry else None
+            if entry := self._read(call, final=final):
+                return from_document(entry.document)
+            if self._resting():
+                raise Resting(RESTING)
+            return None
 
         def work() -> Credentials:
-            signer = caller
-            if signer is None and call.signed:
-                signer = self._source()
-            issued = self._now()
-            credentials = self._call(call, signer)
-            self._publish(call, signer, credentials, issued)
-            return credentials
+            try:
+                return self._make(call, caller)
+            except CallerRejected:
+                raise  # the chain may be built once more
+            except StsPluginError as error:
+                self._rest(error)  # before those who wait have their turn
+                raise
 
         return self._turns.take(
             Want(
                 call.lock,
-                self._scope(call),
+                scope_of(self._plan, call),
                 signer=caller.access_key_id if caller else "",
                 person=call.mfa_serial is not None,
             ),
@@ -176,79 +174,36 @@ class Resolver:
             waiting=lambda holder: self._waiting(call, holder),
         )
 
-    def _scope(self, call: Call) -> str:
-        """Return what tells a call that fails as ours does: it, and who gives codes."""
-        codes = self._plan.codes
-        ways = [*codes.ways, codes.process, codes.totp_file]
-        ways = [one.value if isinstance(one, Setting) else one for one in ways]
-        return digest("scope", call.key, ways if call.mfa_serial else [])
+    def _make(self, call: Call, caller: Credentials | None) -> Credentials:
+        """Make a call and keep what it gives."""
+        if caller is None and call.signed:
+            caller = self._source()
+        issued = self._now()
+        credentials = self._calling.make(call, caller)
+        self._publish(call, caller, credentials, issued)
+        return credentials
 
-    def _call(self, call: Call, caller: Credentials | None) -> Credentials:
-        if caller and caller.session_token:
-            # The plan has done so already, but where it could not know: a process.
-            call = lowered(call, [])
-        device, brought = call.mfa_serial, self._bring(call)
-        if device is None:
-            return self._as_long_as_allowed(call, caller, brought)
+    # --- Renewal ---
 
-        def send(code: Secret) -> Credentials:
-            self._cache.record_code(device, code)  # before the call: it may be spent
-            try:
-                return self._sts.call(call, caller, {**brought, "TokenCode": code})
-            except Unreachable as error:
-                if not error.sent:
-                    self._cache.forget_code(device, code)
-                raise
+    def _old(self) -> Entry | None:
+        """Return the set that a renewal would replace, if it is still good."""
+        if self._login is not None:
+            return None
+        return self._read(self._plan.calls[-1], final=False)
 
-        asking = Asking(
-            Question(
-                self._plan.profile,
-                device,
-                time.monotonic() + self._settings.prompt_seconds,
-                account=_account(self._plan),
-            ),
-            self._cache.used_codes(device),
-            send,
-            self._watcher,
-            quiet=lambda source: self._quiet(call, source),
-        )
-        return asking.ask(self._sources())
+    def _rest(self, error: StsPluginError) -> None:
+        """Note that a renewal failed, so that nobody tries again at once.
 
-    def _quiet(self, call: Call, source: CodeSource) -> str:
-        """Return why a source is not asked now, after nobody answered; or nothing."""
-        if source.automatic and source.name != "command":
-            return ""  # it asks nobody, whatever others did
-        scope = self._scope(call) if source.automatic else ""
-        at = self._cache.unanswered(call.lock).get(scope)
-        seconds = self._settings.quiet_seconds
-        if self._login is not None or at is None or not 0 <= time.time() - at < seconds:
-            return ""
-        asked, again = (
-            time.strftime("%H:%M:%S", time.localtime(moment))
-            for moment in (at, at + seconds)
-        )
-        return f"nobody answered at {asked}, and nobody is asked again before {again}"
-
-    def _as_long_as_allowed(
-        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
-    ) -> Credentials:
-        """Make a call, for a shorter session where the profile says that will do.
-
-        Not for a call with a code: each attempt would cost another one.
+        Not for want of a person: somebody at another terminal may be there.
         """
-        asked = {**call.arguments, **brought}.get("DurationSeconds", 0)
-        shorter = [one for one in LOWER_ROLE_SECONDS if one < asked]
-        attempts = shorter if call.lower_duration else []
-        for seconds in attempts:
-            try:
-                return self._sts.call(call, caller, brought)
-            except DurationRefused:
-                self._watcher.tell(
-                    f"{call.subject} does not allow {asked} seconds; asking for"
-                    f" {seconds}"
-                )
-                asked, brought = seconds, {**brought, "DurationSeconds": seconds}
-        return self._sts.call(call, caller, brought)
+        waits = isinstance(error, HumanNeeded | Busy)
+        if not waits and not self._resting() and self._old():
+            self._renewals.failed(self._plan.calls[-1].key, error)
+
+    def _resting(self) -> bool:
+        if self._old() is None:
+            return False
+        return self._renewals.rest(self._plan.calls[-1].key)
 
     # --- The cache ---
 
@@ -309,13 +264,6 @@ class Resolver:
             f' "{self._plan.profile}" needs it too',
             session=holder.session if holder else None,
         )
-
-
-def _account(plan: Plan) -> str:
-    """Return the account that a plan leads to, or "" where nothing says."""
-    names = (call.subject for call in reversed(plan.calls))
-    found = (re.match(r"arn:[\w-]+:iam::(\d{12}):", name) for name in names)
-    return next((one[1] for one in found if one), "")
 
 
 def _sound(entry: Entry) -> bool:

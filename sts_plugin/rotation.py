@@ -35,10 +35,10 @@ from sts_plugin.errors import (
 )
 from sts_plugin.key_records import Rotating
 from sts_plugin.settings import (
-    CALL_SECONDS_MAX,
     CLOCK_SKEW_SECONDS,
     NEW_KEY_PAUSE_SECONDS,
     NEW_KEY_SECONDS,
+    RUN_SECONDS_MAX,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Rotation:
 
     ``sign_in`` returns credentials of the profile for IAM: its keys, or the MFA session
     that they get; asked again, of the key that is then in use. All errors say which key
-    works, and what to do.
+    works, and what to do. ``sts`` is made for each call: what it may take is limited.
     """
 
     def __init__(  # noqa: PLR0913 - every room below meets here
@@ -81,7 +81,7 @@ class Rotation:
         *,
         keys: AccessKeys,
         sign_in: Callable[[], Credentials],
-        sts: Asker,
+        sts: Callable[[], Asker],
         iam: Iam,
         tell: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -148,7 +148,7 @@ class Rotation:
         """Return whose the key in use is; None if it is nobody's any more."""
         key = self._keys.key(self._profile, record.access_key_id)
         with contextlib.suppress(CallerRejected):
-            return self._sts.caller_identity(key) if key else None
+            return self._sts().caller_identity(key) if key else None
         return None
 
     def _made(self, record: KeyRecord) -> tuple[KeyRecord, Credentials]:
@@ -156,7 +156,7 @@ class Rotation:
         old = record.access_key_id
         with _telling(f"{old} stays in use"):
             signer = self._sign_in()
-            owner = self._sts.caller_identity(signer)
+            owner = self._sts().caller_identity(signer)
             user = _user(owner, self._profile)
             self._make_room(record, user, signer)
             record = self._saved(record, Rotating(self._now()))
@@ -217,7 +217,7 @@ class Rotation:
             return False
         skew = timedelta(seconds=CLOCK_SKEW_SECONDS)
         began = record.rotating.began
-        ended = began + timedelta(seconds=CALL_SECONDS_MAX)
+        ended = began + timedelta(seconds=RUN_SECONDS_MAX)
         if not began - skew <= key.created <= ended + skew:
             return False
         try:
@@ -258,7 +258,7 @@ class Rotation:
 
     def _verify(self, new: Credentials, owner: Identity | None) -> None:
         """See that a key works, and that it is the user's."""
-        found = self._patiently(lambda: self._sts.caller_identity(new))
+        found = self._patiently(lambda: self._sts().caller_identity(new))
         if owner and found.arn != owner.arn:
             raise ConfigurationError(
                 f"the new access key {new.access_key_id} is of {found.arn}, and not of"
@@ -297,7 +297,7 @@ class Rotation:
 
     def _signed_in(self) -> tuple[str | None, Credentials]:
         signer = self._sign_in()
-        return _user(self._sts.caller_identity(signer), self._profile), signer
+        return _user(self._sts().caller_identity(signer), self._profile), signer
 
     def _listed(self, user: str | None, signer: Credentials) -> list[UserKey]:
         return self._iam.access_keys(user, signer)

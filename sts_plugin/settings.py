@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANOTHER_PROMPT_SECONDS",
-    "ATTEMPTS_WITHOUT_CODE",
-    "CALL_SECONDS_MAX",
     "CHAINED_ROLE_SECONDS_MAX",
     "CLOCK_SKEW_SECONDS",
     "CODE_ATTEMPTS",
@@ -40,12 +38,20 @@ __all__ = [
     "PROOF_COMMAND_SECONDS",
     "QUIET_SECONDS_DEFAULT",
     "READ_TIMEOUT_SECONDS",
+    "RENEWAL_PAUSE_SECONDS",
     "RENEW_BEFORE_SECONDS",
+    "RETRIES_MAX",
+    "RETRY_WAIT_SECONDS",
     "ROLE_SECONDS",
+    "RUN_SECONDS_MAX",
     "SESSION_ENDS_SOON_SECONDS",
     "SESSION_SECONDS_DEFAULT",
     "SESSION_TOKEN_BYTES_MAX",
+    "STREAK_MAX",
+    "STREAK_SECONDS",
     "TEMPORARY_AGE_SECONDS_MAX",
+    "THROTTLED_PAUSE_SECONDS",
+    "THROTTLED_WAIT_SECONDS",
     "USABLE_SECONDS",
     "YOUNG_SESSION_SECONDS",
     "Settings",
@@ -126,14 +132,40 @@ lock give up."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
 READ_TIMEOUT_SECONDS: Final = 6.0
-ATTEMPTS_WITHOUT_CODE: Final = 3
-"""Three attempts of at most 3 + 6 s are over before the 25 s after which a silent
-STS counts as down. A call that carries an MFA code is sent once: a lost answer has
-spent the code."""
+"""STS answers within a second. Two attempts of 3 + 6 s leave time for the other region
+of a profile that names one."""
 
-CALL_SECONDS_MAX: Final = 25.0
-"""When a call is given up, attempts and all: an STS that sends a byte now and then
-keeps within every time-out of a single read."""
+RUN_SECONDS_MAX: Final = 24.0
+"""What all calls of a run may take together, waits between them included: a silent STS
+counts as down after 25 s, the start of the process included. An STS that sends a byte
+now and then keeps within every time-out of a single read."""
+
+RETRIES_MAX: Final = 2
+"""How many calls of a run may be sent again: with the first one, three."""
+
+RETRY_WAIT_SECONDS: Final = 0.4
+"""Before a call is sent for the second time, at most; twice that before the third. A
+port that is closed says so at once: the run is to end within two seconds."""
+
+THROTTLED_WAIT_SECONDS: Final = 1.0
+"""The same after AWS asked for fewer calls."""
+
+THROTTLED_PAUSE_SECONDS: Final = (2.0, 6.0)
+"""For so long, at random between the two, no process makes a call that was still
+throttled after the last attempt: a herd must not add to what it suffers from."""
+
+STREAK_MAX: Final = 3
+STREAK_SECONDS: Final = 60.0
+"""So many runs in a row that got no answer, each within a minute of the one before,
+tell those who wait that theirs would get none either."""
+
+RENEWAL_PAUSE_SECONDS: Final = (30.0, 60.0)
+"""How long, at random between the two, no process of this machine tries again to renew
+a set that is still good, after that has failed."""
+
+CLOCK_SKEW_SECONDS: Final = 300
+"""STS refuses a signature that is older or younger than five minutes (IAM User Guide,
+"Troubleshooting Signature Version 4")."""
 
 # --- Access keys -----------------------------------------------------------
 
@@ -143,9 +175,6 @@ normally within ten seconds."""
 
 NEW_KEY_PAUSE_SECONDS: Final = (1.0, 8.0)
 """How long is waited before it is tried again: at first, and at most."""
-
-CLOCK_SKEW_SECONDS: Final = 300.0
-"""AWS refuses a request that was signed further from its own time than this."""
 
 # --- Store -----------------------------------------------------------------
 

@@ -3,8 +3,7 @@
     call + caller + what it brings along -> Credentials, or one of our errors
 
 No botocore exception, request or response leaves it: they carry signatures, session
-tokens and MFA codes. A call with an MFA code is sent once, since an answer that got
-lost has spent the code; others are tried three times by botocore.
+tokens and MFA codes. What is sent once more, and when, is decided in ``retries``.
 """
 
 from __future__ import annotations
@@ -15,17 +14,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
-from sts_plugin.aws import answer_to, make_client
+from sts_plugin.aws import Time, answer_to, make_client
 from sts_plugin.botocore_session import make_session
-from sts_plugin.errors import ConfigurationError, StsPluginError
+from sts_plugin.errors import ConfigurationError, StsPluginError, Unreachable
 from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
 from sts_plugin.refusals import no_answer
+from sts_plugin.retries import Budget, again
+from sts_plugin.skew import skew, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sts_plugin.errors import Unreachable
     from sts_plugin.model import Call, Endpoint
 
 __all__ = ["Identity", "IdentityToken", "Sts", "call_of"]
@@ -65,7 +65,7 @@ def call_of(call: Call) -> str:
 
 
 class Sts:
-    """STS at one endpoint.
+    """STS at one endpoint, for one run: its calls share the time that a run has.
 
     ``session`` makes a botocore session for a profile name (or None); a plugin
     passes the session of its host instead.
@@ -82,6 +82,8 @@ class Sts:
         self._make_session = session or make_session
         self._session: Any = None
         self._now = now
+        self._budget = Budget(settings.RUN_SECONDS_MAX)
+        self._retries = 0
 
     def call(
         self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
@@ -184,26 +186,53 @@ class Sts:
         what: str,
         call: Call | None = None,
     ) -> Mapping[str, Any] | StsPluginError:
-        # An answer that got lost has spent the code: no second attempt.
-        once = "TokenCode" in arguments
-        attempts = 1 if once else settings.ATTEMPTS_WITHOUT_CODE
+        coded = "TokenCode" in arguments
+        while True:
+            outcome = self._attempt(action, arguments, caller, what=what, call=call)
+            if not isinstance(outcome, Unreachable):
+                return outcome
+            fallback = self._endpoint.fallback
+            once_more = again(
+                outcome, coded=coded, done=self._retries, elsewhere=fallback is not None
+            )
+            if once_more is None or not self._budget.wait(once_more.seconds):
+                return outcome
+            self._retries += 1
+            if once_more.elsewhere and fallback:
+                self._endpoint = fallback  # for the rest of this run
+
+    def _attempt(
+        self,
+        action: str,
+        arguments: Mapping[str, Any],
+        caller: Credentials | None,
+        *,
+        what: str,
+        call: Call | None,
+    ) -> Mapping[str, Any] | StsPluginError:
+        """Make a call once, and return the answer, or why there is none."""
+        # The other region is to have its time, too.
+        seconds = self._budget.left / (2 if self._endpoint.fallback else 1)
+        if seconds <= 0:
+            return no_answer(what, "the calls before it took too long", sent=False)
         return answer_to(
             action,
             arguments,
-            client=lambda: self._client(caller, attempts=attempts),
+            client=lambda: self._client(caller),
             what=what,
             signer=caller,
             call=call,
+            time=Time(seconds, self._budget, self._now()),
+            elsewhere=self._endpoint.fallback is not None,
         )
 
-    def _client(self, caller: Credentials | None, *, attempts: int) -> Any:  # noqa: ANN401 - the botocore seam
+    def _client(self, caller: Credentials | None) -> Any:  # noqa: ANN401 - the botocore seam
         if self._session is None:
             self._session = self._make_session(self._endpoint.profile)
         return make_client(
             self._session,
             "sts",
             caller,
-            attempts=attempts,
             # A configured URL without a region is an error in botocore; STS signs
             # for us-east-1 where none is named.
             region=self._endpoint.region
@@ -248,11 +277,10 @@ def _credentials(
     if not isinstance(expiration, datetime) or expiration.tzinfo is None:
         return no_answer(what, "the answer does not say when it expires")
     if expiration <= now:
-        return no_answer(
-            what,
-            f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already",
-            hint="check this machine's clock",
-        )
+        why = f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already"
+        if off := skew(answer, now):
+            why += f"; {words(off)}"
+        return no_answer(what, why, hint="check this machine's clock")
     return Credentials(
         access_key_id=str(issued["AccessKeyId"]),
         secret_access_key=Secret(str(issued["SecretAccessKey"])),

@@ -4,7 +4,9 @@ Whoever wants a result takes the lock of its name. Those who wait watch for news
 result is there, or the one whose turn it was failed in a way that they would meet as
 well (nobody answered, somebody pressed Ctrl-C, AWS said no). Then they all end at once,
 instead of asking the same person the same thing one after the other. What another may
-well succeed in is not shared: no terminal over there, a network that was away.
+well succeed in is not shared: no terminal over there, a network that was away for a
+moment. A network that is away for several in a row is; and after AWS asked for fewer
+calls, nobody makes this one for some seconds, whether they waited or not.
 
     wait -> result there: take it
          -> failed since I began to wait, and it concerns me: fail with the same words
@@ -18,6 +20,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from sts_plugin import settings
+from sts_plugin.backoff import some_time
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
@@ -26,6 +30,8 @@ from sts_plugin.errors import (
     NoAnswer,
     Refused,
     StsPluginError,
+    Throttled,
+    Unreachable,
 )
 from sts_plugin.keys import digest
 from sts_plugin.ledger import NO_ANSWER, Failure
@@ -47,6 +53,8 @@ SHARED: Final[Mapping[str, type[StsPluginError]]] = {
     "code refused": CodeRefused,
     "caller rejected": CallerRejected,
     "refused": Refused,  # the last: the others of its kind come before it
+    "throttled": Throttled,
+    "unreachable": Unreachable,
 }
 """What those who waited would meet as well, by the name it has in the ledger."""
 
@@ -105,22 +113,21 @@ class Turns:
                 if (result := found()) is not None:
                     return result
                 failure = self._cache.failure(want.name)
-                new = failure if failure and failure.number != before else None
-                if new and new.scope in {"", want.scope, want.rejected}:
-                    raise _error(new)
+                if failure and _concerns(want, failure, before):
+                    raise _error(failure)
                 before = failure.number if failure else ""
                 if held:
-                    return self._work(want, work)
+                    return self._work(want, work, failure)
 
-    def _work(self, want: Want, work: Callable[[], T]) -> T:
+    def _work(self, want: Want, work: Callable[[], T], last: Failure | None) -> T:
         try:
             result = work()
         except (Exception, KeyboardInterrupt) as error:
-            failure = _failure(error, want)
+            failure = _failure(error, want, last)
             if failure and not self._gone():
                 self._cache.record_failure(want.name, failure)
             raise
-        if self._cache.failure(want.name):
+        if last:
             self._cache.record_failure(want.name, None)
         return result
 
@@ -129,8 +136,26 @@ class Turns:
         return failure.number if failure else ""
 
 
-def _failure(error: BaseException, want: Want) -> Failure | None:
-    """Return what those who wait should know of an error; None: nothing."""
+def _concerns(want: Want, failure: Failure, before: str) -> bool:
+    """Whether to fail as somebody else did: ``before`` is what we knew already."""
+    if failure.scope not in {"", want.scope, want.rejected}:
+        return False
+    new = failure.number != before
+    match failure.kind:
+        case "throttled":
+            return new or failure.holds(
+                time.time(), settings.THROTTLED_PAUSE_SECONDS[1]
+            )
+        case "unreachable":
+            return new and failure.streak >= settings.STREAK_MAX
+    return new
+
+
+def _failure(error: BaseException, want: Want, last: Failure | None) -> Failure | None:
+    """Return what those who wait should know of an error; None: nothing.
+
+    ``last`` is what they know so far.
+    """
     if isinstance(error, KeyboardInterrupt) and want.person:
         # Elsewhere it is not about the others: the next one does the work.
         error = Declined(
@@ -141,14 +166,26 @@ def _failure(error: BaseException, want: Want) -> Failure | None:
     if kind is None:
         return None
     assert isinstance(error, StsPluginError)  # all that is shared is one
+    now, scope = time.time(), _scope(error, want)
+    in_a_row = (
+        last is not None
+        and (last.kind, last.scope) == (kind, scope)
+        and 0 <= now - last.at <= settings.STREAK_SECONDS
+    )
+    streak = last.streak + 1 if last and in_a_row else 1
+    if isinstance(error, Unreachable) and not error.passing:
+        streak = settings.STREAK_MAX  # the next one would meet the same
+    throttled = isinstance(error, Throttled)
     return Failure(
         number=secrets.token_hex(8),
-        at=time.time(),
+        at=now,
         kind=kind,
         message=error.message,
         hint=error.hint,
         code=error.code if isinstance(error, Refused) else "",
-        scope=_scope(error, want),
+        scope=scope,
+        streak=streak,
+        until=some_time(now, settings.THROTTLED_PAUSE_SECONDS) if throttled else 0.0,
     )
 
 
@@ -167,4 +204,6 @@ def _error(failure: Failure) -> StsPluginError:
     kind = SHARED.get(failure.kind, Declined)  # a kind of a later version
     if issubclass(kind, Refused):
         return kind(failure.message, code=failure.code, hint=failure.hint)
+    if issubclass(kind, Unreachable):
+        return kind(failure.message, sent=False, hint=failure.hint)
     return kind(failure.message, hint=failure.hint)

@@ -23,7 +23,7 @@ from sts_plugin.document import timestamp
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.forms import shown
 from sts_plugin.limits import check
-from sts_plugin.model import SourceHop
+from sts_plugin.model import Endpoint, SourceHop
 from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from sts_plugin.store import Entry
 
 __all__ = ["add", "explain", "status"]
+
+LINES = (
+    "region",
+    "endpoint_url",
+    "fallback_region",
+    "fallback_endpoint_url",
+    "mfa_codes",
+)
+"""What ``explain`` says of the whole plan, below its hops."""
 
 
 def add(commands: Subparsers) -> None:
@@ -119,11 +128,14 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
             fact["cached_until"] = until.get(hop.key)
         hops.append(fact)
     endpoint = plan.endpoint
+    other = endpoint.fallback or Endpoint()
     return {
         "profile": plan.profile,
         "hops": hops,
         "region": {"value": endpoint.region, "from": endpoint.region_from},
         "endpoint_url": {"value": endpoint.url, "from": endpoint.url_from},
+        "fallback_region": {"value": other.region, "from": other.region_from},
+        "fallback_endpoint_url": {"value": other.url, "from": other.url_from},
         "mfa_codes": _codes(plan.codes) if plan.device else None,
         "notes": list(plan.notes),
         "cache": str(engine.store.path),
@@ -185,7 +197,7 @@ def _tree(facts: dict[str, Any]) -> Iterator[str]:
         for key, setting in hop.get("settings", {}).items():
             shown = f"{key} = {setting['value']}"
             yield f"    {hop['profile']}: {shown}  ({setting['from']})"
-    for name in ("region", "endpoint_url", "mfa_codes"):
+    for name in LINES:
         fact = facts[name]
         if fact and fact["value"]:
             source = f"  ({fact['from']})" if fact["from"] else ""

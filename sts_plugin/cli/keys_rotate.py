@@ -32,7 +32,7 @@ def rotate(options: argparse.Namespace) -> int:
             keys=keys,
             # Planned anew each time: the key in use changes in the middle.
             sign_in=lambda: engine.credentials(_user_plan(engine, profile)),
-            sts=engine.sts(plan),
+            sts=lambda: engine.sts(plan),
             iam=engine.iam(plan),
             tell=tell,
         ).run()

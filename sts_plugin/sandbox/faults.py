@@ -16,6 +16,7 @@ __all__ = ["Fault", "FaultKind", "Faults", "damage_answer", "damage_result"]
 
 FaultKind = Literal[
     "bad_charset",
+    "drip",
     "empty",
     "html",
     "huge",
@@ -59,12 +60,12 @@ class Fault:
     carried out first (the code is spent, credentials are issued) and its answer
     lost.
 
-    latency: a slow answer. silence: none, until the sandbox stops. reset: the
-    connection is reset. status: an error of this HTTP status. throttle:
-    Throttling. html: a login page with status 200. truncated: the connection
-    ends in the middle of the body. empty: 200 without a body. no_expiration,
-    past_expiration, huge (8 MiB of session token), bad_charset (bytes that are
-    no UTF-8): damaged credentials. redirect: 302 to another host.
+    latency: a slow answer. drip: a byte a second, without an end. silence: none,
+    until the sandbox stops. reset: the connection is reset. status: an error of this
+    HTTP status. throttle: Throttling. html: a login page with status 200. truncated:
+    the connection ends in the middle of the body. empty: 200 without a body.
+    no_expiration, past_expiration, huge (8 MiB of session token), bad_charset (bytes
+    that are no UTF-8): damaged credentials. redirect: 302 to another host.
     """
 
     kind: FaultKind

@@ -148,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.ends_in == "silence":
             self.server.stopped.wait()
             self.close_connection = True
+        elif reply.ends_in == "drip":
+            self._drip()
         else:
             self._reset()
 
@@ -201,6 +203,12 @@ class _Handler(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         self.wfile.write(head + answer.body)
+
+    def _drip(self) -> None:
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n")
+        while not self.server.stopped.wait(1):
+            self.wfile.write(b" ")  # until the client has gone: an OSError
 
     def _reset(self) -> None:
         # Lingering for zero seconds turns the close into a RST.

@@ -41,7 +41,7 @@ class Reply:
     """An answer to send, or the fault that keeps it from being sent."""
 
     answer: Answer | None
-    ends_in: str = "answer"  # or "silence" or "reset"
+    ends_in: str = "answer"  # or "silence", "drip", "reset"
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class Service:
                 self._stopped.wait(fault.seconds)
             return Reply(answer)
         facts.outcome = f"fault:{fault.kind}"
-        if fault.kind in ("silence", "reset"):
+        if fault.kind in ("drip", "silence", "reset"):
             return Reply(None, fault.kind)
         return Reply(damage_answer(fault, answer))
 

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from herd import await_that
 
 from sts_plugin.sandbox import Fault
 
@@ -73,7 +74,16 @@ def test_an_sts_that_is_not_there_is_named(program):
 
 @pytest.mark.parametrize(
     "kind",
-    ["html", "truncated", "empty", "no_expiration", "past_expiration", "bad_charset"],
+    [
+        "html",
+        "truncated",
+        "empty",
+        "no_expiration",
+        "past_expiration",
+        "bad_charset",
+        "huge",
+        "redirect",
+    ],
 )
 def test_an_answer_that_is_none_is_an_error_and_is_not_cached(program, sandbox, kind):
     sandbox.add_fault(Fault(kind, times=None))
@@ -92,7 +102,6 @@ def test_an_answer_that_is_none_is_an_error_and_is_not_cached(program, sandbox, 
         Fault("reset", after=True),
         Fault("status", status=500, after=True),
         Fault("status", status=503),
-        Fault("throttle"),
         Fault("truncated"),
         Fault("html"),
         Fault("silence"),
@@ -107,6 +116,25 @@ def test_a_code_whose_answer_was_lost_is_not_sent_again(sandbox, terminal, fault
     status, out, err = one.end()
     assert (status, out) == (6, "")
     assert len(err.splitlines()) == 1
+    again = terminal("sts-plugin credential-process --profile audit")
+    again.answer(code)
+    again.child.expect_exact("That code was used before.")
+    again.child.sendintr()
+    again.end()
+    assert sandbox.journal.count("GetSessionToken") == 1
+
+
+def test_a_code_that_was_throttled_is_not_sent_again(sandbox, terminal, program):
+    sandbox.add_fault(Fault("throttle", action="GetSessionToken"))
+    one = terminal("sts-plugin credential-process --profile audit")
+    code = sandbox.code()
+    one.answer(code)
+    assert one.end()[0] == 6
+
+    def paused():
+        return program("credential-process", "--profile", "audit").returncode == 6
+
+    await_that(lambda: not paused())
     again = terminal("sts-plugin credential-process --profile audit")
     again.answer(code)
     again.child.expect_exact("That code was used before.")

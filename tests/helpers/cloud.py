@@ -109,6 +109,7 @@ class Cloud:
         self.asked = []  # what was asked, in order
         self.slow = False  # whether STS does not know yet what IAM has made
         self.waiting = []  # the keys it will know
+        self.secrets = set()  # of all keys that were made here
         self._faults = []
         self._killing = None
         self._victims = []
@@ -182,6 +183,7 @@ class Cloud:
             Kind.USER, user.arn, user.user_id, user.account, user_arn=user.arn
         )
         key = Key(key_id, secret, caller)
+        self.secrets.add(secret)
         if self.slow:
             self.waiting.append(key)
         else:

@@ -238,7 +238,7 @@ def test_our_calls_go_where_those_of_a_stock_client_go(aws, stock, config, envir
     keys = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
     theirs = session.create_client("sts", **keys).meta
     endpoint = find_endpoint(profiles, profiles["p"], environ)
-    client = Sts(endpoint)._client(Credentials("A", Secret("s")), attempts=1)
+    client = Sts(endpoint)._client(Credentials("A", Secret("s")))
     ours = client.meta
     assert (ours.endpoint_url, ours.region_name) == (
         theirs.endpoint_url,
@@ -246,10 +246,57 @@ def test_our_calls_go_where_those_of_a_stock_client_go(aws, stock, config, envir
     )
 
 
+# --- A second region ---
+
+TWO = "[profile p]\nregion = eu-west-1\nsts_plugin_fallback_region = eu-central-1\n"
+
+
+def test_the_second_region_of_a_profile_is_known_with_where_it_was_found(aws):
+    endpoint = find(aws, TWO)
+    other = endpoint.fallback
+    assert (endpoint.region, other.region) == ("eu-west-1", "eu-central-1")
+    assert (other.url, other.profile, other.fallback) == (None, "p", None)
+    assert other.region_from.endswith("config:3")
+
+
+def test_the_second_region_is_answered_by_a_stock_endpoint(aws, stock):
+    stock("p")
+    other = find(aws, TWO).fallback
+    client = Sts(other)._client(Credentials("A", Secret("s")))
+    assert client.meta.endpoint_url == "https://sts.eu-central-1.amazonaws.com"
+
+
+def test_a_second_region_may_have_a_url_of_its_own(aws):
+    url = "endpoint_url = http://1\nsts_plugin_fallback_endpoint_url = http://2\n"
+    other = find(aws, TWO + url).fallback
+    assert (other.region, other.url) == ("eu-central-1", "http://2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TWO + "endpoint_url = http://1\n",
+        "[profile p]\nsts_plugin_fallback_endpoint_url = http://2\n",
+    ],
+    ids=["no second URL", "no second region"],
+)
+def test_a_second_region_that_cannot_be_asked_is_an_error(aws, text):
+    with pytest.raises(
+        ConfigurationError, match=r'fallback_.* of profile "p"'
+    ) as caught:
+        find(aws, text)
+    assert "config:" in caught.value.message
+    assert "sts_plugin_fallback_" in caught.value.hint
+
+
+def test_an_empty_second_region_is_none(aws):
+    assert find(aws, "[profile p]\nsts_plugin_fallback_region =\n").fallback is None
+
+
 def test_a_url_without_a_region_is_signed_for_us_east_1(aws, stock):
     stock()
     endpoint = find(aws, "[profile p]\nendpoint_url = http://x\n")
-    client = Sts(endpoint)._client(Credentials("A", Secret("s")), attempts=1)
+    client = Sts(endpoint)._client(Credentials("A", Secret("s")))
     assert (client.meta.endpoint_url, client.meta.region_name) == (
         "http://x",
         "us-east-1",

@@ -16,6 +16,7 @@ TREE = {
     "CallerRejected": ("Refused", 5),
     "DurationRefused": ("Refused", 5),
     "Unreachable": ("StsPluginError", 6),
+    "Throttled": ("Unreachable", 6),
     "Busy": ("StsPluginError", 7),
     "CacheUnusable": ("StsPluginError", 1),
 }
@@ -59,6 +60,11 @@ def test_a_refusal_keeps_the_code_of_sts():
 @pytest.mark.parametrize("sent", [True, False])
 def test_unreachable_says_whether_the_request_may_have_arrived(sent):
     assert errors.Unreachable("no", sent=sent).sent is sent
+
+
+def test_another_attempt_does_no_better_unless_that_is_said():
+    assert errors.Unreachable("no", sent=True).passing is False
+    assert errors.Throttled("no", sent=True, passing=True).passing is True
 
 
 def test_no_answer_is_a_persons_unless_it_is_said_to_be_a_commands():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import botocore.exceptions as aws_errors
 import pytest
 from botocore.loaders import Loader
@@ -12,6 +15,7 @@ from sts_plugin.errors import (
     ConfigurationError,
     DurationRefused,
     Refused,
+    Throttled,
     Unreachable,
 )
 from sts_plugin.model import Call, Credentials, Origin, Secret
@@ -19,15 +23,25 @@ from sts_plugin.refusals import HINTS, failure, no_answer, refusal
 
 CALLER = Credentials("AKIA1", Secret("canary"))
 CANARY = "canary"
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def refused(code, text="because", *, status=400, caller=CALLER, action="AssumeRole"):
+def refused(
+    code,
+    text="because",
+    *,
+    status=400,
+    caller=CALLER,
+    action="AssumeRole",
+    off=timedelta(0),
+):
+    date = format_datetime(NOW - off, usegmt=True)
     response = {
         "Error": {"Code": code, "Message": text},
-        "ResponseMetadata": {"HTTPStatusCode": status},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}},
     }
     call = Call(action, "p", "k", Origin("f")) if action else None
-    return refusal(response, "the call", caller, call)
+    return refusal(response, "the call", caller, call, NOW)
 
 
 MFA = "MultiFactorAuthentication failed"
@@ -51,8 +65,9 @@ TOO_LONG = (
         ("SignatureDoesNotMatch", "no", Refused),
         ("PackedPolicyTooLarge", "large", Refused),
         ("SomethingNew", "new", Refused),
-        ("Throttling", "slow down", Unreachable),
-        ("ThrottlingException", "slow down", Unreachable),
+        ("Throttling", "slow down", Throttled),
+        ("ThrottlingException", "slow down", Throttled),
+        ("IDPCommunicationError", "the provider is away", Unreachable),
     ],
 )
 def test_each_refusal_is_an_error_of_its_own_kind(code, text, kind):
@@ -71,6 +86,35 @@ def test_an_error_of_the_server_is_no_refusal(status, code):
     error = refused(code, status=status)
     assert isinstance(error, Unreachable)
     assert error.sent
+    assert error.passing
+
+
+CLOCK = ["SignatureDoesNotMatch", "ExpiredToken", "RequestExpired"]
+
+
+@pytest.mark.parametrize("code", CLOCK)
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        (timedelta(minutes=20), "clock is 20 minutes ahead of AWS's"),
+        (timedelta(minutes=-20), "clock is 20 minutes behind AWS's"),
+        (timedelta(hours=25, minutes=1), "clock is 25 h 01 min ahead of AWS's"),
+    ],
+)
+def test_a_wrong_clock_is_told_by_the_date_of_the_answer(code, off, words):
+    error = refused(code, off=off)
+    assert type(error) is Refused
+    assert error.message.endswith(f"because; this machine's {words}")
+    assert "set this machine's clock" in error.hint
+
+
+@pytest.mark.parametrize("code", CLOCK)
+def test_a_clock_that_is_right_enough_is_not_blamed(code):
+    assert "clock" not in refused(code, off=timedelta(minutes=4)).line
+
+
+def test_a_wrong_clock_is_not_blamed_for_what_has_nothing_to_do_with_it():
+    assert "clock" not in refused("AccessDenied", off=timedelta(hours=1)).line
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidClientTokenId"])
@@ -110,23 +154,25 @@ URL = "http://127.0.0.1"
 
 
 @pytest.mark.parametrize(
-    ("error", "sent", "words"),
+    ("error", "sent", "passing", "words"),
     [
-        (aws_errors.EndpointConnectionError(endpoint_url=URL), False, URL),
-        (aws_errors.ConnectTimeoutError(endpoint_url=URL), False, URL),
-        (aws_errors.ProxyConnectionError(proxy_url=URL), False, URL),
-        (aws_errors.SSLError(endpoint_url=URL, error="x"), False, URL),
-        (aws_errors.ReadTimeoutError(endpoint_url=URL), True, URL),
-        (aws_errors.ConnectionClosedError(endpoint_url=URL), True, URL),
-        (aws_errors.HTTPClientError(error=CANARY), True, "HTTPClientError"),
-        (ResponseParserError(CANARY), True, "the answer is not STS's"),
+        (aws_errors.EndpointConnectionError(endpoint_url=URL), False, True, URL),
+        (aws_errors.ConnectTimeoutError(endpoint_url=URL), False, True, URL),
+        (aws_errors.ProxyConnectionError(proxy_url=URL), False, True, URL),
+        (aws_errors.SSLError(endpoint_url=URL, error="x"), False, False, URL),
+        (aws_errors.ReadTimeoutError(endpoint_url=URL), True, True, URL),
+        (aws_errors.ConnectionClosedError(endpoint_url=URL), True, True, URL),
+        (aws_errors.HTTPClientError(error=CANARY), True, True, "HTTPClientError"),
+        (ResponseParserError(CANARY), True, False, "the answer is not STS's"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_the_network_did_says_whether_aws_may_have_heard_us(error, sent, words):
+def test_what_the_network_did_says_whether_aws_may_have_heard_us(
+    error, sent, passing, words
+):
     found = failure(error, "the call")
     assert isinstance(found, Unreachable)
-    assert found.sent is sent
+    assert (found.sent, found.passing) == (sent, passing)
     assert words in found.message
     assert found.message.startswith("no usable answer to the call: ")
     assert CANARY not in found.line

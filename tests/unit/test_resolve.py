@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sts_plugin import rules
+from sts_plugin.backoff import Renewals
 from sts_plugin.cache import Cache
 from sts_plugin.document import to_document
 from sts_plugin.errors import (
@@ -41,7 +42,7 @@ from sts_plugin.model import (
     SourceHop,
 )
 from sts_plugin.resolve import Resolver
-from sts_plugin.settings import Settings
+from sts_plugin.settings import RENEWAL_PAUSE_SECONDS, Settings
 from sts_plugin.store import DiskStore, Entry
 from sts_plugin.watcher import Watcher
 
@@ -731,6 +732,75 @@ def test_a_failed_renewal_serves_the_old_set_while_it_is_usable_and_tells(bench,
     assert len(bench.told) == 1
     assert error.message in bench.told[0]
     assert f"{old.expiration:%H:%M:%S} UTC" in bench.told[0]
+
+
+@pytest.mark.parametrize("error", [DOWN, Refused("no", code="AccessDenied"), REJECTED])
+def test_a_failed_renewal_is_not_tried_again_for_a_while_by_anybody(bench, error):
+    old = expiring(bench)
+    bench.answers = {ADMIN: [error] * 9, SESSION: [error] * 9}
+    bench.resolve()
+    for _ in range(3):  # each with a cache of its own, as another process
+        assert bench.resolve() == old
+        assert (bench.calls, bench.told, bench.questions) == ([], [], [])
+        assert bench.log == []  # no lock and no source either
+    bench.now += timedelta(seconds=RENEWAL_PAUSE_SECONDS[1])
+    assert bench.resolve() == old
+    assert bench.calls
+    assert len(bench.told) == 1
+
+
+def test_who_waited_for_a_renewal_that_failed_does_not_try_it_as_well(bench):
+    old = expiring(bench)
+
+    def another_process_fails():
+        Renewals(Cache(bench.store, tell=print), now=lambda: bench.now).failed(
+            ADMIN.key, DOWN
+        )
+
+    bench.store.meanwhile = another_process_fails
+    assert bench.resolve() == old
+    assert bench.calls == []
+
+
+def test_a_failed_renewal_rests_before_those_who_wait_have_their_turn(bench, mocker):
+    expiring(bench)
+    bench.answers[ADMIN] = [DOWN]
+    resting = mocker.spy(Renewals, "failed")
+    seen = []
+    mocker.patch.object(
+        Watched,
+        "record_failure",
+        autospec=True,
+        side_effect=lambda *_: seen.append(resting.call_count),
+    )
+    bench.resolve()
+    # The first note is the rest itself; what those who wait look at comes after it.
+    assert seen[:2] == [1, 1]
+
+
+def test_a_renewal_for_want_of_a_person_is_tried_again_at_once(bench):
+    plan = Plan("p", SOURCE, (DIRECT,))
+    old = bench.resolve(plan)
+    bench.now = old.expiration - timedelta(minutes=5)
+    bench.typed = [CannotAsk("there is no terminal")]
+    assert bench.resolve(plan) == old
+    assert bench.resolve(plan) != old  # somebody at a terminal
+
+
+def test_a_login_does_not_rest(bench):
+    expiring(bench)
+    bench.answers[ADMIN] = [DOWN]
+    bench.resolve()
+    assert bench.resolve(login=True).access_key_id.startswith("ASIA-p")
+    assert bench.calls
+
+
+def test_a_set_that_is_over_ends_the_rest(bench):
+    old = expiring(bench, seconds=65)
+    bench.answers[ADMIN] = [DOWN]
+    assert bench.resolve() == old
+    bench.now += timedelta(seconds=10)
+    assert bench.resolve() != old
 
 
 def test_nobody_to_ask_serves_the_old_set_while_it_is_usable(bench):

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.exceptions
 import pytest
+from herd import await_that
 
 from sts_plugin import sts as sts_module
 from sts_plugin.errors import (
@@ -157,13 +158,15 @@ def test_keys_that_aws_does_not_know_are_told_from_other_refusals(
     assert caller.access_key_id in caught.value.hint
 
 
-def test_a_wrong_secret_and_a_wrong_clock_have_one_hint(sts, sandbox, alice):
+def test_a_wrong_secret_is_told_from_a_wrong_clock(sts, sandbox, alice):
     with pytest.raises(Refused, match="SignatureDoesNotMatch") as caught:
         sts.call(BATCH, Credentials(alice.access_key_id, Secret("wrong")), {})
-    assert "clock" in caught.value.hint
+    assert caught.value.hint == "the secret access key is wrong"
     sandbox.clock_offset_seconds = 1200
-    with pytest.raises(Refused, match="Signature expired"):
+    with pytest.raises(Refused, match="clock is 20 minutes behind AWS's") as caught:
         sts.call(BATCH, alice, {})
+    assert "set this machine's clock" in caught.value.hint
+    assert sandbox.journal.count() == 2  # no second attempt
 
 
 @pytest.mark.parametrize(
@@ -187,6 +190,10 @@ def test_a_call_with_a_code_is_sent_once_and_one_without_three_times(
     with pytest.raises(Unreachable):
         sts.call(BATCH, alice, {})
     assert sandbox.journal.count() == 1 + 3
+    # All the calls of a run share what may be sent again.
+    with pytest.raises(Unreachable):
+        sts.call(BATCH, alice, {})
+    assert sandbox.journal.count() == 1 + 3 + 1
 
 
 def test_a_silent_sts_does_not_hold_us_up(sts, sandbox, alice, monkeypatch):
@@ -198,7 +205,7 @@ def test_a_silent_sts_does_not_hold_us_up(sts, sandbox, alice, monkeypatch):
 
 
 def test_an_sts_that_sends_a_byte_now_and_then_does_not_hold_us_up(alice, monkeypatch):
-    monkeypatch.setattr("sts_plugin.settings.CALL_SECONDS_MAX", 0.3)
+    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 0.3)
     over = threading.Event()
 
     def drip(server):
@@ -219,13 +226,102 @@ def test_an_sts_that_sends_a_byte_now_and_then_does_not_hold_us_up(alice, monkey
         thread.join()
 
 
-def test_the_time_limits_add_up_to_less_than_25_seconds():
-    from sts_plugin import settings  # noqa: PLC0415
+def test_the_time_of_a_run_is_that_of_all_its_calls(sts, sandbox, alice, monkeypatch):
+    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 1.0)
+    sts = Sts(sts._endpoint)
+    sandbox.add_fault(Fault("latency", seconds=0.7, times=2))
+    sts.call(BATCH, alice, {})
+    with pytest.raises(Unreachable, match="none in 0 seconds"):
+        sts.call(BATCH, alice, {})
+    with pytest.raises(
+        Unreachable, match="the calls before it took too long"
+    ) as caught:
+        sts.call(BATCH, alice, {})
+    assert not caught.value.sent
+    await_that(lambda: sandbox.journal.count() == 2)  # the one that was given up
 
-    a_try = settings.CONNECT_TIMEOUT_SECONDS + settings.READ_TIMEOUT_SECONDS
-    backoff = 1 + 2  # botocore's standard mode waits up to 1, then up to 2 seconds
-    assert settings.ATTEMPTS_WITHOUT_CODE * settings.READ_TIMEOUT_SECONDS + backoff < 25
-    assert a_try < 25
+
+# --- Another region ---
+
+
+@pytest.fixture
+def nobody():
+    """The URL of a port that is closed."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+def with_fallback(first, second):
+    other = Endpoint("eu-central-1", second, profile="alice")
+    return Sts(Endpoint("eu-west-1", first, profile="alice", fallback=other))
+
+
+def test_a_region_that_is_away_is_left_for_the_other_one(nobody, sandbox, alice):
+    sts = with_fallback(nobody, sandbox.endpoint_url)
+    assert sts.call(BATCH, alice, {}).session_token
+    assert [call.region for call in sandbox.journal.calls()] == ["eu-central-1"]
+    # The rest of the run does not go back to it.
+    sts.call(BATCH, alice, {})
+    assert sandbox.journal.count() == 2
+
+
+def test_a_code_goes_to_the_other_region_if_it_cannot_have_been_sent(
+    nobody, sandbox, alice
+):
+    sts = with_fallback(nobody, sandbox.endpoint_url)
+    with pytest.raises(CodeRefused):
+        sts.call(SESSION, alice, CODE)
+    assert sandbox.journal.count() == 1
+
+
+@pytest.mark.parametrize("kind", ["reset", "status", "silence"])
+def test_a_code_that_may_have_arrived_goes_nowhere_else(
+    sandbox, alice, kind, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.settings.READ_TIMEOUT_SECONDS", 0.2)
+    sandbox.add_fault(Fault(kind))
+    sts = with_fallback(sandbox.endpoint_url, sandbox.endpoint_url)
+    with pytest.raises(Unreachable) as caught:
+        sts.call(SESSION, alice, CODE)
+    assert caught.value.sent
+    assert sandbox.journal.count() == 1
+
+
+def test_a_region_that_stumbles_is_asked_again_and_then_left(sandbox, alice):
+    sandbox.add_fault(Fault("status", status=503, times=2))
+    sts = with_fallback(sandbox.endpoint_url, sandbox.endpoint_url)
+    assert sts.call(BATCH, alice, {}).session_token
+    regions = [call.region for call in sandbox.journal.calls()]
+    assert regions == [None, None, "eu-central-1"]  # the first two came to nothing
+
+
+def test_a_silent_region_leaves_the_other_one_time(sandbox, alice, monkeypatch):
+    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 2.0)
+    sandbox.add_fault(Fault("silence", times=2))
+    sts = with_fallback(sandbox.endpoint_url, sandbox.endpoint_url)
+    assert sts.call(BATCH, alice, {}).session_token
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"), [(Fault("throttle", times=3), 3), (Fault("html"), 1)]
+)
+def test_no_other_region_is_bothered_with_what_is_not_about_the_first(
+    sandbox, alice, fault, calls, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.settings.THROTTLED_WAIT_SECONDS", 0.01)
+    sandbox.add_fault(fault)
+    sts = with_fallback(sandbox.endpoint_url, sandbox.endpoint_url)
+    with pytest.raises(Unreachable):
+        sts.call(BATCH, alice, {})
+    assert sandbox.journal.count() == calls
+
+
+def test_a_refusal_is_one_in_every_region(sandbox, alice):
+    sts = with_fallback(sandbox.endpoint_url, sandbox.endpoint_url)
+    with pytest.raises(Refused):
+        sts.call(AUDIT, alice, {})
+    assert sandbox.journal.count() == 1
 
 
 def test_a_port_where_nobody_listens_has_seen_no_code(alice):

@@ -20,6 +20,7 @@ from sts_plugin.errors import (
     NoAnswer,
     NothingHere,
     Refused,
+    Throttled,
     Unreachable,
 )
 from sts_plugin.ledger import NO_ANSWER, Failure
@@ -171,6 +172,7 @@ SHARED = {
     "code refused": CodeRefused("AWS refused it", **CODE),
     "caller rejected": CallerRejected("AWS rejected it", **CODE),
     "refused": Refused("AWS refused it", **CODE),
+    "unreachable": Unreachable("an answer that is none", sent=True, hint="mend it"),
 }
 
 
@@ -271,6 +273,95 @@ def test_a_result_counts_more_than_a_failure(run, results):
     assert second.ended() == "result"
 
 
+# --- A network that is away, and an STS that is asked too often ---
+
+AWAY = Unreachable("no usable answer", sent=True, passing=True, hint="mend it")
+THROTTLED = Throttled("too many", sent=True, passing=True, hint="mend it")
+
+
+def test_a_network_that_was_away_for_a_moment_is_nobody_elses_affair(run):
+    first, second = run().working(), run().waiting()
+    assert first.end(AWAY) is AWAY
+    assert second.works.wait(60)
+    assert second.end("result") == "result"
+
+
+def test_a_network_that_is_away_three_times_in_a_row_is_away_for_all(run):
+    one = run().working()
+    waiters = [run().waiting() for _ in range(5)]
+    one.end(AWAY)
+    worked = []
+    while len(worked) < 2:
+        (next_one,) = _whose_turn_it_is(waiters, worked)
+        worked.append(next_one)
+        next_one.end(AWAY)
+    outcomes = [one.ended() for one in waiters]
+    assert {type(one) for one in outcomes} == {Unreachable}
+    assert sum(one.works.is_set() for one in waiters) == 2
+    assert all(one.hint == "mend it" for one in outcomes)
+
+
+def _whose_turn_it_is(waiters, before):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = [one for one in waiters if one.works.is_set() and one not in before]
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("nobody had a turn")
+
+
+def test_a_result_between_two_failures_ends_the_row(run, cache, results):
+    for _ in range(2):
+        run().working().end(AWAY)
+    run().working().end("result")
+    results.clear()
+    run().working().end(AWAY)
+    assert cache.failure(NAME).streak == 1
+
+
+def test_failures_far_apart_are_no_row(run, cache, monkeypatch):
+    run().working().end(AWAY)
+    monkeypatch.setattr(settings, "STREAK_SECONDS", -1)
+    run().working().end(AWAY)
+    assert cache.failure(NAME).streak == 1
+
+
+def test_who_comes_after_a_row_of_failures_tries_for_themselves(run):
+    for _ in range(3):
+        run().working().end(AWAY)
+    assert run().working().end("result") == "result"
+
+
+def test_a_herd_does_not_add_to_what_is_throttled(run):
+    first = run().working()
+    waiters = [run().waiting() for _ in range(3)]
+    first.end(THROTTLED)
+    late = run()
+    late.start()
+    for one in (*waiters, late):
+        found = one.ended()
+        assert (type(found), found.message) == (Throttled, "too many")
+        assert not one.works.is_set()
+
+
+def test_the_pause_after_throttling_ends(run, monkeypatch):
+    monkeypatch.setattr(settings, "THROTTLED_PAUSE_SECONDS", (0.0, 0.0))
+    run().working().end(THROTTLED)
+    assert run().working().end("result") == "result"
+
+
+def test_a_pause_that_would_last_long_is_a_clock_that_was_set_back(run, cache):
+    later = Failure("1", time.time(), "throttled", "no", scope="mine", until=1e12)
+    cache.record_failure(NAME, later)
+    assert run().working().end("result") == "result"
+
+
+def test_another_call_is_not_throttled_with_this_one(run):
+    run().working().end(THROTTLED)
+    assert run("other").working().end("result") == "result"
+
+
 # --- Failures that are not ---
 
 
@@ -278,8 +369,6 @@ def test_a_result_counts_more_than_a_failure(run, results):
     "error",
     [
         CannotAsk("there is no terminal"),
-        Unreachable("no usable answer", sent=True),
-        Unreachable("no usable answer", sent=False),
         Busy("held"),
         NothingHere("nothing"),
         CacheUnusable("the disk is full"),
