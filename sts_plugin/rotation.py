@@ -162,14 +162,11 @@ class Rotation:
             record = self._saved(record, Rotating(self._now()))
             try:
                 new = self._iam.create_access_key(user, signer)
-            except Unreachable as error:
-                if error.sent:
+            except StsPluginError as error:
+                if isinstance(error, Refused) or not getattr(error, "sent", True):
+                    self._forget_rotation(record)
+                else:
                     _add(error, f"a key may have been made: {AGAIN}")
-                    raise
-                self._forget_rotation(record)
-                raise
-            except StsPluginError:
-                self._forget_rotation(record)
                 raise
             record = self._kept(record, new, user, signer)
         with _telling(f"{old} stays in use; AWS may need longer: {AGAIN}"):
