@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -199,6 +201,37 @@ def test_a_key_that_the_keychain_lost_or_swapped_is_not_used(program, kept, chai
         assert (done.returncode, done.stdout) == (3, "")
         assert f"{kept.access_key_id} of profile" in done.stderr
         assert "keys add --replace --profile alice" in done.stderr
+
+
+IN_PROCESS = """
+import boto3, botocore.session, sts_plugin
+for session in (
+    sts_plugin.register(botocore.session.Session(profile="alice")),
+    sts_plugin.register(boto3.Session(profile_name="alice")),
+):
+    found = session.get_credentials().get_frozen_credentials()
+    client = getattr(session, "create_client", None) or session.client
+    print(found.access_key, found.token, client("sts").get_caller_identity()["Arn"])
+"""
+
+
+def test_a_python_program_takes_it_in_process(environ, kept, credentials, sandbox):
+    # Whatever stands in a file beside it.
+    bob = sandbox.organisation.user("bob")
+    credentials.write_text(
+        f"[alice]\naws_access_key_id = {bob.access_key_id}\n"
+        f"aws_secret_access_key = {bob.secret_access_key}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", IN_PROCESS],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    line = f"{kept.access_key_id} None {kept.arn}\n"
+    assert (done.stdout, done.stderr) == (line * 2, "")
 
 
 # --- add ---

@@ -9,7 +9,6 @@ import os
 import keyring
 import keyring.backends.fail
 import pytest
-import standin_keychain
 from frames import frames_of
 
 from sts_plugin import keychain
@@ -22,15 +21,8 @@ SECRET = Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 
 
 @pytest.fixture(autouse=True)
-def chain(tmp_path, monkeypatch):
-    before = keyring.get_keyring()
-    monkeypatch.setenv("STANDIN_KEYCHAIN", str(tmp_path / "keychain"))
-    monkeypatch.delenv("STANDIN_KEYCHAIN_MODE", raising=False)
-    standin_keychain.RELEASE.clear()
-    keyring.set_keyring(standin_keychain.Keyring())
-    yield tmp_path / "keychain"
-    standin_keychain.RELEASE.set()
-    keyring.set_keyring(before)
+def chain(standin):
+    return standin
 
 
 def refused(kind, action, *arguments, **options):

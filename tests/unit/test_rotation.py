@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-import keyring
 import pytest
-import standin_keychain
 
 from sts_plugin import access_keys, keychain
 from sts_plugin.access_keys import AccessKeys
@@ -174,13 +172,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
-    before = keyring.get_keyring()
-    monkeypatch.setenv("STANDIN_KEYCHAIN", str(tmp_path / "keychain"))
-    monkeypatch.delenv("STANDIN_KEYCHAIN_MODE", raising=False)
-    keyring.set_keyring(standin_keychain.Keyring())
+def bench(tmp_path, standin, monkeypatch):
     aws = Aws()
-    one = Bench(tmp_path / "data", tmp_path / "keychain", aws)
+    one = Bench(tmp_path / "data", standin, aws)
     one.keys.keep("alice", Credentials(OLD, Secret(aws.keys[OLD])))
     one.keys.save(KeyRecord("alice", OLD, NOW - timedelta(days=90)))
 
@@ -196,8 +190,7 @@ def bench(tmp_path, monkeypatch):
             return aws.step(_name, lambda: _real(*arguments, **options))
 
         monkeypatch.setattr(owner, name, stepping)
-    yield one
-    keyring.set_keyring(before)
+    return one
 
 
 def test_a_new_key_takes_the_place_of_the_old_one(bench):
