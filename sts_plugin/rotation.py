@@ -127,14 +127,18 @@ class Rotation:
             if new is None:
                 self._tell(f"the secret of {made} was lost: deleting that key")
                 return self._dropped(record, made), None
+            owner = self._owner(record)
             try:
-                self._verify(new, self._owner(record))
+                self._verify(new, owner, at_once=True)
             except CallerRejected:
+                # AWS may need longer, or somebody has deleted it: we, perhaps.
                 user, signer = self._signed_in()
-                if made in {one.access_key_id for one in self._listed(user, signer)}:
-                    raise
-                self._tell(f"{made} is not there any more")
-                return self._dropped(record, made), None
+                if made not in {
+                    one.access_key_id for one in self._listed(user, signer)
+                }:
+                    self._tell(f"{made} is not there any more")
+                    return self._dropped(record, made), None
+                self._verify(new, owner)
         return record, new
 
     def _dropped(self, record: KeyRecord, made: str) -> KeyRecord:
@@ -246,16 +250,23 @@ class Rotation:
                 )
                 raise error from None
             _add(error, f"the new key {name} was deleted again")
+            # What may be left of it in the keychain is for the next run to remove.
             if not isinstance(error, NoAnswer):  # it would be waited for once more
                 with contextlib.suppress(StsPluginError):
                     self._keys.forget(self._profile, name)
-            self._forget_rotation(record)
+                    self._forget_rotation(record)
             raise
         return noted
 
-    def _verify(self, new: Credentials, owner: Identity | None) -> None:
-        """See that a key works, and that it is the user's."""
-        found = self._patiently(lambda: self._sts().caller_identity(new))
+    def _verify(
+        self, new: Credentials, owner: Identity | None, *, at_once: bool = False
+    ) -> None:
+        """See that a key works, now or after a while, and that it is the user's."""
+
+        def ask() -> Identity:
+            return self._sts().caller_identity(new)
+
+        found = ask() if at_once else self._patiently(ask)
         if owner and found.arn != owner.arn:
             raise ConfigurationError(
                 f"the new access key {new.access_key_id} is of {found.arn}, and not of"
