@@ -229,10 +229,12 @@ def test_whose_key_it_is_is_not_included(aws, kept):
     profiles = aws(
         "[profile p]\nsts_plugin_keychain = yes\nregion = x\n"
         f"[profile q]\ninclude_profile = p\n{KEYS_B}\n"
-        f"[profile r]\nsts_plugin_keychain = yes\ninclude_profile = s\n"
+        "[profile r]\nsts_plugin_keychain = yes\ninclude_profile = s\n"
         f"[profile s]\n{ROLE}\nsource_profile = p\n"
+        "[profile t]\ninclude_profile = p\n"
     )
-    environ = kept("p", "r")
+    environ = kept("p", "r", "t")
+    assert follow(profiles, "t", environ, explicit=True).source.kind == "ambient"
     assert follow(profiles, "q", environ, explicit=True).source.kind == "static"
     # And who has a key of their own takes no role from what they include.
     chain = follow(profiles, "r", environ, explicit=True)
