@@ -7,12 +7,16 @@ faster does so for all of them, and prints the median and the spread of each and
 ratio to ``python -c pass`` of the same run. Everything is in the sandbox. The AWS CLI
 runs ``sts get-caller-identity``, a call on loopback included: once with a role from
 its own cache, once with a role that sts-plugin hands it.
+
+The sealed cache has its key in the keychain that PYTHON_KEYRING_BACKEND names, else in
+a stand-in for one, a file. Its first run waits for the next MFA code.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +27,9 @@ from pathlib import Path
 from sts_plugin.sandbox import Sandbox
 
 BIN = Path(sys.executable).parent
+HELPERS = Path(__file__).parents[1] / "tests" / "helpers"
 FLOOR = "python -c pass"
+SEALED = "sts-plugin, warm, sealed"
 NATIVE = """
 [profile native]
 region = us-east-1
@@ -40,13 +46,29 @@ def cases() -> dict[str, list[str]]:
         "python -I -S -c pass": [sys.executable, "-I", "-S", "-c", "pass"],
         FLOOR: [sys.executable, "-c", "pass"],
         "sts-plugin, warm": [str(BIN / "sts-plugin"), *process],
+        SEALED: [str(BIN / "sts-plugin"), *process],
         "AWS CLI, its own cached role": [str(BIN / "aws"), *identity, "native"],
         "AWS CLI, role from sts-plugin": [str(BIN / "aws"), *identity, "prod-admin"],
     }
 
 
+def sealing(folder: str) -> dict[str, str]:
+    """Return the variables with which the cache is sealed."""
+    chain = {
+        "PYTHONPATH": str(HELPERS),
+        "PYTHON_KEYRING_BACKEND": "standin_keychain.Keyring",
+        "STANDIN_KEYCHAIN": f"{folder}/keychain",
+    }
+    if "PYTHON_KEYRING_BACKEND" in os.environ:
+        chain = {}
+    return {"STS_PLUGIN_CACHE_ENCRYPTION": "keychain", **chain}
+
+
 def measure(
-    commands: dict[str, list[str]], environ: dict[str, str], rounds: int
+    commands: dict[str, list[str]],
+    environ: dict[str, str],
+    sealed: dict[str, str],
+    rounds: int,
 ) -> dict[str, list[float]]:
     """Return the wall times in milliseconds of each command, interleaved."""
     times: dict[str, list[float]] = {name: [] for name in commands}
@@ -55,7 +77,7 @@ def measure(
             began = time.perf_counter()
             subprocess.run(
                 command,
-                env=environ,
+                env=environ | (sealed if name == SEALED else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 check=True,
@@ -96,7 +118,7 @@ def main() -> None:
             config.write(NATIVE)
         # The AWS CLI keeps its cache in the home folder.
         environ = sandbox.environ() | {"HOME": folder}
-        rows = report(measure(cases(), environ, options.rounds))
+        rows = report(measure(cases(), environ, sealing(folder), options.rounds))
     if options.json:
         print(json.dumps(rows, indent=2))
         return

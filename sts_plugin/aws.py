@@ -8,12 +8,12 @@ traceback would reach into frames that hold these.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
 from sts_plugin.deadline import within
 from sts_plugin.model import Credentials, Secret
+from sts_plugin.quiet import quietly
 from sts_plugin.refusals import failure, no_answer, refusal
 
 if TYPE_CHECKING:
@@ -94,9 +94,12 @@ def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
-        method: Callable[..., Mapping[str, Any]] = getattr(client(), xform_name(action))
+        made = quietly(client)()
+        method: Callable[..., Mapping[str, Any]] = getattr(made, xform_name(action))
+        # No partial: it would show its arguments to whoever looks at this frame.
+        sent = quietly(lambda: method(**_revealed(arguments)), what)
         with time.budget:
-            return within(time.seconds, partial(method, **_revealed(arguments)))
+            return within(time.seconds, sent)
     except TimeoutError:
         why = f"none in {time.seconds:.0f} seconds"
         return no_answer(what, why, passing=elsewhere)

@@ -14,27 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 from sts_plugin.botocore_session import make_session
 from sts_plugin.cache import Cache
+from sts_plugin.cache_key import CacheKey
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.guard import guarded
 from sts_plugin.iam import Iam
-from sts_plugin.memory import MemoryStore
+from sts_plugin.memory import MemoryStore, UnwrittenStore
 from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.mfa.ways import sources
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import load_profiles
 from sts_plugin.proofs import bring
 from sts_plugin.resolve import Resolver
-from sts_plugin.settings import Settings
+from sts_plugin.sealing import PLAIN, UNOPENED
+from sts_plugin.settings import (
+    CACHE_KEY_PERSON_SECONDS,
+    CACHE_KEY_SECONDS,
+    Settings,
+)
 from sts_plugin.sources import load_source
 from sts_plugin.store import DiskStore
 from sts_plugin.sts import Sts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from contextlib import AbstractContextManager
 
     from sts_plugin.chain import Link
     from sts_plugin.model import Call, Credentials, Endpoint, Plan, Secret
+    from sts_plugin.sealing import Seal
     from sts_plugin.store import Store
     from sts_plugin.watcher import Watcher
 
@@ -98,14 +106,15 @@ class Engine:
         self._logged_in: set[str] = set()
         self._memory = MemoryStore(wait_seconds=self._settings.lock_wait_seconds)
         self._warned = False
+        self._key = CacheKey(self._key_lock)
 
     @property
     def store(self) -> DiskStore:
-        """The cache on disk. Raises CacheUnusable where there is no place for it."""
-        return DiskStore(
-            cache_folder(self._settings),
-            wait_seconds=self._settings.lock_wait_seconds,
-        )
+        """The cache on disk, to look at: no entry is opened, and none can be written.
+
+        Raises CacheUnusable where there is no place for it.
+        """
+        return self._store(UNOPENED)
 
     def plan(
         self,
@@ -135,7 +144,7 @@ class Engine:
         another profile; ``if_needed``: unless it is still good. Raises as
         ``credentials``.
         """
-        cache = self._cache(plan)
+        cache = self._cache(plan, key_seconds=CACHE_KEY_PERSON_SECONDS)
         with_code = [n for n, call in enumerate(plan.calls, 1) if call.mfa_serial]
         if with_code:
             part = replace(plan, calls=plan.calls[: with_code[-1]])
@@ -154,8 +163,9 @@ class Engine:
         """
         return self._resolver(plan, self._cache(plan), proof=proof).resolve()
 
-    def _cache(self, plan: Plan) -> Cache:
-        return Cache(self._usable_store(plan), tell=self._watcher.tell)
+    def _cache(self, plan: Plan, *, key_seconds: float = CACHE_KEY_SECONDS) -> Cache:
+        store = self._usable_store(plan, key_seconds)
+        return Cache(store, tell=self._watcher.tell)
 
     def _resolver(
         self,
@@ -229,15 +239,34 @@ class Engine:
         )
         return make(name)
 
-    def _usable_store(self, plan: Plan) -> Store:
+    def _usable_store(self, plan: Plan, key_seconds: float) -> Store:
         if plan.source.kind in MACHINE_KINDS:
             return self._memory
+        store: Store = self._memory
         try:
-            store = self.store
-            store.prepare()
+            plain = self._store(PLAIN)
+            plain.prepare()
+            if not (plan.sealed and plan.calls):
+                return plain
+            store = UnwrittenStore(
+                plain.path,
+                self._memory,
+                wait_seconds=self._settings.lock_wait_seconds,
+            )
+            return self._store(self._key.seal(seconds=key_seconds))
         except CacheUnusable as error:
             if not self._warned:
                 self._watcher.tell(f"going on without the cache: {error.line}")
             self._warned = True
-            return self._memory
-        return store
+            return store
+
+    def _store(self, seal: Seal) -> DiskStore:
+        return DiskStore(
+            cache_folder(self._settings),
+            wait_seconds=self._settings.lock_wait_seconds,
+            seal=seal,
+        )
+
+    def _key_lock(self, name: str, seconds: float) -> AbstractContextManager[bool]:
+        store = DiskStore(cache_folder(self._settings), wait_seconds=seconds)
+        return store.lock(name, lambda _holder: None)

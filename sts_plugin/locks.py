@@ -1,26 +1,29 @@
-"""One lock, held by one process at a time: taken, waited for, signed.
+"""One lock, held by one process at a time: taken, waited for, let go.
 
 Advisory (``flock``), never deleted (deleting one splits its waiters), freed by the
 kernel when its holder dies. Who waits looks again and again whether there is news: what
-it wanted the lock for may be done already, and then nobody needs to queue for it.
+it wanted the lock for may be done already, and then nobody needs to queue for it. Of
+the threads of a process one waits for the file, and the others for that one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_plugin import settings
 from sts_plugin.errors import Busy
+from sts_plugin.gates import gate_of
+from sts_plugin.lock_file import LockFile
 from sts_plugin.private import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from filelock import BaseFileLock
+    from sts_plugin.private import PrivateFolder
 
 __all__ = [
     "Holder",
@@ -48,64 +51,73 @@ News = Callable[[], bool]
 
 
 @contextlib.contextmanager
-def hold(path: Path, *, seconds: float, waiting: Waiting, news: News) -> Iterator[bool]:
+def hold(
+    folder: PrivateFolder, name: str, *, seconds: float, waiting: Waiting, news: News
+) -> Iterator[bool]:
     """Hold the lock, and yield True; or yield False, without it, as soon as ``news``.
 
     Raises Busy after ``seconds``, CacheUnusable where there are no locks.
     """
-    # Imported late: a hit needs no lock, and this import has its price.
-    from filelock import FileLock  # noqa: PLC0415
-
-    lock = FileLock(
-        path,
-        mode=0o600,
-        # A soft lock outlives a killed holder; without flock we say so instead.
-        fallback_to_soft=False,
-        preserve_lock_file=True,
-        on_acquired=_sign,
-    )
+    lock = LockFile(folder, name)
+    gate = gate_of(lock.path)
+    wait = _Wait(lock, seconds, waiting, news)
+    rarely = settings.LOCK_CROWD_SECONDS
+    if not wait.until(gate.enter, (rarely, rarely)):
+        yield False
+        return
     try:
-        held = _acquire(lock, path, seconds, waiting, news)
-    except OSError as error:
-        raise unusable(path, error) from None
-    try:
+        try:
+            held = wait.until(wait.taken, settings.LOCK_POLL_SECONDS)
+        except OSError as error:
+            raise unusable(lock.path, error) from None
         yield held
     finally:
-        if held:
-            # A network file system may fail in it: the lock ends with the process.
-            with contextlib.suppress(OSError):
-                lock.release()
+        lock.close()
+        gate.leave()
 
 
-def _acquire(
-    lock: BaseFileLock, path: Path, seconds: float, waiting: Waiting, news: News
-) -> bool:
-    from filelock import Timeout  # noqa: PLC0415
+class _Wait:
+    """One wait for a lock: before its gate, and then before its file."""
 
-    heard: list[bool] = []
+    def __init__(
+        self, lock: LockFile, seconds: float, waiting: Waiting, news: News
+    ) -> None:
+        self._lock = lock
+        self._seconds = seconds
+        self._waiting = waiting
+        self._news = news
+        self._began = time.monotonic()
+        self._told = False
 
-    def check() -> bool:
-        if not heard and news():
-            heard.append(True)
-        return bool(heard)
-
-    def acquired(timeout: float, poll: float) -> bool:
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout, poll, cancel_check=check)
+    def taken(self, pause: float) -> bool:
+        """Whether the file is ours now; if not, let some time pass."""
+        if self._lock.taken(f"{os.getpid()} {terminal_session()}"):
             return True
+        time.sleep(pause)
         return False
 
-    notice = min(settings.LOCK_NOTICE_SECONDS, seconds)
-    often, seldom = settings.LOCK_POLL_SECONDS
-    if acquired(notice, often):
+    def until(
+        self, attempt: Callable[[float], bool], pauses: tuple[float, float]
+    ) -> bool:
+        """Return True once an attempt succeeds, or False as soon as there is news.
+
+        ``pauses`` are how long an attempt may take: at first, and once it is told.
+        Raises Busy.
+        """
+        notice = min(settings.LOCK_NOTICE_SECONDS, self._seconds)
+        pause = 0.0
+        while not attempt(pause):
+            if self._news():
+                return False
+            waited = time.monotonic() - self._began
+            if waited >= notice and not self._told:
+                self._told = True
+                self._waiting(_holder(self._lock))
+            if waited >= self._seconds:
+                raise busy(_holder(self._lock), self._seconds)
+            pause, end = pauses[self._told], self._seconds if self._told else notice
+            pause = max(0.0, min(pause, end - waited))
         return True
-    if not heard:
-        waiting(_holder(path))
-        if acquired(seconds - notice, seldom):
-            return True
-    if not heard:
-        raise busy(_holder(path), seconds)
-    return False
 
 
 def busy(holder: Holder | None, seconds: float) -> Busy:
@@ -129,14 +141,7 @@ def terminal_turn() -> str:
     return f"terminal of session {terminal_session()} on {platform.node()}"
 
 
-def _sign(descriptor: int) -> None:
-    # For people only: who waits can be told whom for. The kernel holds the lock.
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()} {terminal_session()}".encode())
-
-
-def _holder(path: Path) -> Holder | None:
+def _holder(lock: LockFile) -> Holder | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Holder(*map(int, path.read_bytes()[:40].split()))
+        return Holder(*map(int, lock.signature()[:40].split()))
     return None

@@ -1,4 +1,8 @@
-"""The cache of a run whose folder cannot be used: in memory, for this process only."""
+"""The cache of a run that keeps no entries on disk: in memory, for this process only.
+
+``MemoryStore`` is for a run without a folder. ``UnwrittenStore`` is for one that has a
+folder and must not write entries to it: there is no key to seal them with.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,17 @@ from sts_plugin import settings
 from sts_plugin.keys import digest
 from sts_plugin.ledger import Ledger
 from sts_plugin.locks import busy
+from sts_plugin.store import DiskStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from sts_plugin.ledger import Failure
     from sts_plugin.locks import News, Waiting
-    from sts_plugin.store import Entry
+    from sts_plugin.store import Entry, Store
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "UnwrittenStore"]
 
 
 class MemoryStore:
@@ -95,3 +101,27 @@ class MemoryStore:
     def record_failure(self, name: str, failure: Failure | None) -> None:
         """Note that a turn came to nothing, or that one did not."""
         self._ledgers[name] = self._ledgers[name].with_failure(failure)
+
+
+class UnwrittenStore(DiskStore):
+    """The locks and ledgers of a folder, and ``entries`` that are kept elsewhere.
+
+    Locks and ledgers hold no secret, and it is they that keep two processes from
+    asking on one terminal at once, or from sending one code twice.
+    """
+
+    def __init__(self, folder: Path, entries: Store, *, wait_seconds: float) -> None:
+        super().__init__(folder, wait_seconds=wait_seconds)
+        self._entries = entries
+
+    def read(self, key: str) -> Entry | None:
+        """Return the entry of this key."""
+        return self._entries.read(key)
+
+    def publish(self, entry: Entry) -> None:
+        """Put the entry in the place of an older one, in memory."""
+        self._entries.publish(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Remove this entry, unless a newer one has taken its place."""
+        self._entries.remove(entry)

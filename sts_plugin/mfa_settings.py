@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.profiles import Profile
 
-__all__ = ["codes_of", "first", "session_duration"]
+__all__ = ["codes_of", "first", "session_duration", "spoken"]
 
 
 def first(speakers: Sequence[Profile], key: str) -> Setting | None:
@@ -31,14 +31,14 @@ def session_duration(
     speakers: Sequence[Profile], environ: Mapping[str, str]
 ) -> Setting | None:
     """Return what says how long the MFA session is to last, or None."""
-    return _spoken("STS_PLUGIN_SESSION_DURATION_SECONDS", environ) or first(
+    return spoken("STS_PLUGIN_SESSION_DURATION_SECONDS", environ) or first(
         speakers, "session_duration_seconds"
     )
 
 
 def codes_of(speakers: Sequence[Profile], environ: Mapping[str, str]) -> CodeSettings:
     """Return where codes come from, and in what order the ways are tried."""
-    prompt = _spoken("STS_PLUGIN_MFA_PROMPT", environ) or first(speakers, "mfa_prompt")
+    prompt = spoken("STS_PLUGIN_MFA_PROMPT", environ) or first(speakers, "mfa_prompt")
     for profile in speakers:
         process, totp_file = profile.get("mfa_process"), profile.get("totp_file")
         if process and totp_file and not prompt:
@@ -59,7 +59,7 @@ def codes_of(speakers: Sequence[Profile], environ: Mapping[str, str]) -> CodeSet
     return CodeSettings(process, totp_file, prompt, order)
 
 
-def _spoken(variable: str, environ: Mapping[str, str]) -> Setting | None:
+def spoken(variable: str, environ: Mapping[str, str]) -> Setting | None:
     """Return a variable as the setting that it overrides."""
     value = environ.get(variable)
     return Setting(variable, value, Origin("environment")) if value else None

@@ -328,7 +328,8 @@ class Plan:
     """How a profile gets its credentials: the hops in the order of the calls.
 
     The first hop is the source; the last one's answer is what is handed out.
-    ``notes`` tell a person what they might not expect.
+    ``notes`` tell a person what they might not expect. ``cache_encryption`` is what
+    says how its entries are sealed: None, as "none", for not at all.
     """
 
     profile: str
@@ -337,6 +338,13 @@ class Plan:
     endpoint: Endpoint = Endpoint()
     codes: CodeSettings = CodeSettings()
     notes: tuple[str, ...] = ()
+    cache_encryption: Setting | None = None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the answers are cached under a key from the OS keychain only."""
+        said = self.cache_encryption
+        return said is not None and said.value == "keychain"
 
     @property
     def hops(self) -> tuple[Hop, ...]:

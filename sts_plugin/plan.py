@@ -21,6 +21,7 @@ from sts_plugin.actions import (
     proof_of,
     unused_of,
 )
+from sts_plugin.cache_settings import cache_encryption
 from sts_plugin.chain import Chain, Link, follow
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.forms import seconds, wrong, yes
@@ -119,14 +120,26 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
     speakers = _speakers(chain, profiles)
     notes = list(_idle_keys(profiles, chain))
-    return Plan(
+    plan = Plan(
         profile=name,
         source=chain.source,
         calls=_calls(chain, speakers, endpoint, environ, notes),
         endpoint=endpoint,
         codes=codes_of(speakers, environ),
         notes=tuple(notes),
+        cache_encryption=cache_encryption(speakers, environ),
     )
+    return _apart(plan) if plan.sealed else plan
+
+
+def _apart(plan: Plan) -> Plan:
+    """Return the plan with keys that no plan has whose entries are not sealed.
+
+    Were they the same, profiles that share an MFA session and do not agree would take
+    turns at replacing it, each asking for a code once more.
+    """
+    calls = [replace(call, key=digest("sealed", call.key)) for call in plan.calls]
+    return replace(plan, calls=tuple(calls))
 
 
 def _continued(chain: Chain, then: Link) -> Chain:

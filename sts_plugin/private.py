@@ -15,15 +15,17 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
+from sts_plugin.directory import CAREFULLY, Directory
 from sts_plugin.errors import CacheUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["PrivateFolder", "read_private"]
+__all__ = ["PrivateFolder", "read_private", "unusable"]
 
-CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+"""The open of a FIFO must not wait for somebody to write to it."""
 
 
 def read_private(path: Path) -> bytes | None:
@@ -32,10 +34,12 @@ def read_private(path: Path) -> bytes | None:
     Not trusted is whatever is no plain file, has a second name, belongs to another
     user, can be read by others, or is longer than an entry can be. Raises OSError.
     """
-    # O_NONBLOCK: the open of a FIFO must not wait for somebody to write to it.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | CAREFULLY
+    return _read(lambda: os.open(path, READING | CAREFULLY))
+
+
+def _read(opening: Callable[[], int]) -> bytes | None:
     try:
-        descriptor = os.open(path, flags)
+        descriptor = opening()
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
             return None
@@ -51,25 +55,36 @@ def read_private(path: Path) -> bytes | None:
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(settings.ENTRY_BYTES_MAX + 1)
     finally:
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # what was read is read
+            os.close(descriptor)
     return data if len(data) <= settings.ENTRY_BYTES_MAX else None
 
 
 class PrivateFolder:
-    """A folder of mode 0700 that is ours, made by the first thing written to it."""
+    """A folder of mode 0700 that is ours, made by the first thing written to it.
+
+    Each method opens it, judges what it has opened, and works in that.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """Return the JSON of a file; None if it is absent, damaged or not ours."""
+    def read(self, name: str) -> bytes | None:
+        """Return what a file holds; None if it is absent or not to be trusted."""
         try:
-            self.check()
-            data = read_private(self.path / name)
+            with self._open() as folder:
+                try:
+                    return _read(lambda: folder.open(name, READING))
+                except PermissionError:  # the file's: the folder let us in
+                    return None
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise unusable(self.path / name, error) from None
+
+    def load(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON of a file; None if it is absent, damaged or not ours."""
+        data = self.read(name)
         try:
             return None if data is None else json.loads(data)
         except (ValueError, RecursionError):
@@ -87,29 +102,31 @@ class PrivateFolder:
 
     def save(self, name: str, value: object) -> None:
         """Put a whole file in the place of an older one, or leave what was there."""
-        self.make()
-        path = self.path / name
-        temporary = self.path / f".{name}.{secrets.token_hex(8)}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFULLY
-        try:
-            with open(os.open(temporary, flags, 0o600), "wb") as file:  # noqa: PTH123
-                if hasattr(os, "fchmod"):
-                    os.fchmod(file.fileno(), 0o600)  # umask 0777 would take it away
-                file.write(json.dumps(value).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            _put(temporary, path)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise unusable(path, error) from None
-            raise
+        temporary = f".{name}.{secrets.token_hex(8)}.tmp"
+        with self.opened() as folder:
+            try:
+                descriptor = folder.open(
+                    temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                )
+                with open(descriptor, "wb") as file:  # noqa: PTH123
+                    file.write(json.dumps(value).encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                _put(folder, temporary, name)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    folder.unlink(temporary)
+                if isinstance(error, OSError):
+                    raise unusable(self.path / name, error) from None
+                raise
 
     def remove(self, name: str) -> None:
         """Remove a file that may already be gone."""
         try:
-            (self.path / name).unlink(missing_ok=True)
+            with self._open() as folder:
+                folder.unlink(name)
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise unusable(self.path / name, error) from None
 
@@ -119,41 +136,53 @@ class PrivateFolder:
             if one.startswith(f".{name}."):
                 self.remove(one)
 
-    def files(self) -> Iterator[tuple[str, float]]:
-        """Yield (name, time of last change in epoch seconds) of what is there."""
+    def files(self) -> list[tuple[str, float]]:
+        """Return (name, time of last change in epoch seconds) of what is there."""
+        found = []
         try:
-            self.check()
-            for file in self.path.iterdir():
-                with contextlib.suppress(FileNotFoundError):  # gone in the meantime
-                    yield file.name, file.lstat().st_mtime
+            with self._open() as folder:
+                for name in folder.names():
+                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                        found.append((name, folder.stat(name).st_mtime))
         except FileNotFoundError:
-            return
+            return []
         except OSError as error:
             raise unusable(self.path, error) from None
+        return found
 
     def make(self) -> None:
         """Make the folder if there is none; raise if it is not private."""
+        self.opened().close()
+
+    def opened(self) -> Directory:
+        """Return the folder, open; make it if there is none. Raises CacheUnusable."""
         try:
-            if not self.path.exists():
-                _refuse_foreign_home(self.path)
-                missing = [p for p in self.path.parents if not p.exists()]
-                for folder in (*reversed(missing), self.path):
-                    # What another process makes meanwhile is not ours to change.
-                    with contextlib.suppress(FileExistsError):
-                        folder.mkdir(mode=0o700)
-                        folder.chmod(0o700)  # whatever the umask was
-            self.check()
+            with contextlib.suppress(FileNotFoundError):
+                return self._open()
+            _make(self.path)
+            return self._open()
         except OSError as error:
             raise unusable(self.path, error) from None
 
-    def check(self) -> None:
+    def _open(self) -> Directory:
         """Raise CacheUnusable if others own or can enter it, OSError if it is gone."""
-        found = self.path.lstat()
+        try:
+            folder = Directory(self.path)
+        except OSError as error:
+            there = error.errno in {errno.ENOTDIR, errno.ELOOP} and self.path.lstat()
+            if not there:
+                raise
+            raise self._no_folder() from None
+        try:
+            self._judge(folder.judged())
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def _judge(self, found: os.stat_result) -> None:
         if not stat.S_ISDIR(found.st_mode):
-            raise CacheUnusable(
-                f"{self.path} is not a folder",
-                hint="move it away, or set STS_PLUGIN_CACHE_DIR",
-            )
+            raise self._no_folder()
         if os.name != "posix":
             return  # on Windows the user's own profile folder is private
         if found.st_uid != os.geteuid():
@@ -167,19 +196,44 @@ class PrivateFolder:
                 hint=f"chmod 700 {self.path}",
             )
 
+    def _no_folder(self) -> CacheUnusable:
+        return CacheUnusable(
+            f"{self.path} is not a folder",
+            hint="move it away, or set STS_PLUGIN_CACHE_DIR",
+        )
 
-def _put(temporary: Path, path: Path) -> None:
+
+def _put(folder: Directory, temporary: str, name: str) -> None:
     try:
-        temporary.replace(path)
+        folder.replace(temporary, name)
     except IsADirectoryError:
-        path.rmdir()  # somebody put a folder in our place; a full one stays
-        temporary.replace(path)
+        folder.clear(name)  # somebody put a folder in our place
+        folder.replace(temporary, name)
 
 
 def unusable(path: Path, error: OSError) -> CacheUnusable:
     """Return what to raise for trouble with the disk."""
     reason = error.strerror or type(error).__name__
     return CacheUnusable(f"{path}: {reason}")
+
+
+def _make(path: Path) -> None:
+    _refuse_foreign_home(path)
+    missing = [parent for parent in path.parents if not parent.exists()]
+    for folder in (*reversed(missing), path):
+        # What another process makes meanwhile is not ours to change.
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            _give_back(folder)
+
+
+def _give_back(folder: Path) -> None:
+    """Undo what a umask such as 0777 did: it took the owner's rights as well."""
+    if folder.lstat().st_mode & stat.S_IRWXU == stat.S_IRWXU:
+        return
+    # glibc before 2.32 cannot do it without following links: there it stays as it is.
+    with contextlib.suppress(NotImplementedError):
+        folder.chmod(0o700, follow_symlinks=False)
 
 
 def _refuse_foreign_home(folder: Path) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANOTHER_PROMPT_SECONDS",
+    "CACHE_KEY_PERSON_SECONDS",
+    "CACHE_KEY_SECONDS",
     "CHAINED_ROLE_SECONDS_MAX",
     "CLOCK_SKEW_SECONDS",
     "CODE_ATTEMPTS",
@@ -27,6 +29,7 @@ __all__ = [
     "CONNECT_TIMEOUT_SECONDS",
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
+    "LOCK_CROWD_SECONDS",
     "LOCK_NOTICE_SECONDS",
     "LOCK_POLL_SECONDS",
     "LOCK_WAIT_SECONDS",
@@ -185,6 +188,10 @@ LOCK_POLL_SECONDS: Final = (0.05, 0.2)
 """How often a waiter looks: at first, and once it has said that it waits. Two hundred
 waiters are to leave a machine its breath."""
 
+LOCK_CROWD_SECONDS: Final = 1.0
+"""How often a thread looks around that waits behind another one of its process: that
+one looks more often, and lets the next one in as soon as there is news."""
+
 LOCK_WAIT_SECONDS: Final = 180.0
 """A prompt (55 s), two more after wrong codes (20 s each), and a call for each, of 25 s
 at most."""
@@ -201,6 +208,15 @@ ENTRY_AGE_SECONDS_MAX: Final = 37 * 3600
 
 TEMPORARY_AGE_SECONDS_MAX: Final = 600
 """Publishing takes milliseconds: a temporary file older than this was left over."""
+
+CACHE_KEY_SECONDS: Final = 4.0
+"""How long a run asks the OS keychain for the key of the cache, all in all, before it
+goes on without the cache. An unlocked one answers within milliseconds, the first time
+it is used within a second; with a prompt of 55 s after it, a run still ends before the
+minute after which Go SDKs give up."""
+
+CACHE_KEY_PERSON_SECONDS: Final = 45.0
+"""The same for ``login``: whoever runs it is there, and can unlock the keychain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from sts_plugin.access_keys import AccessKeys
 from sts_plugin.botocore_session import make_session
+from sts_plugin.deadline import within
 from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.folders import data_folder
 from sts_plugin.guard import guarded
 from sts_plugin.model import Credentials, Endpoint, Secret
+from sts_plugin.quiet import quietly
+from sts_plugin.settings import RUN_SECONDS_MAX
 from sts_plugin.source_kinds import KEY_ID, SECRET, profile_source, static_keys
 
 if TYPE_CHECKING:
@@ -169,25 +172,30 @@ def _by_botocore(
 ) -> Credentials:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    what = f'the {hop.kind} credentials of profile "{hop.profile}"'
     # What escapes from botocore's providers besides its own errors: a token file
     # that is not there, JSON that is none, a process that cannot be run ...
     raw = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
     try:
-        found = _resolve(hop, make_session(), environ, region)
+        session = make_session()
+        work = quietly(lambda: _resolve(hop, session, environ, region), what)
+        # A process may ask somebody something; all others ask a server.
+        found = work() if hop.kind == "process" else within(RUN_SECONDS_MAX, work)
     except StsPluginError:
         raise
+    except TimeoutError:
+        reason = f"no answer in {RUN_SECONDS_MAX:.0f} seconds"
     except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(
-            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
-            f" cannot be had: {error}",
-            hint="get them with the tool they belong to, to see whether that works",
-        ) from None
+        reason = str(error) or type(error).__name__
     except raw as error:
+        reason = _reason(error)
+    else:
+        reason = ""
+    if reason:  # raised here, it has no context: a JSONDecodeError has the document
         raise ConfigurationError(
-            f'the {hop.kind} credentials of profile "{hop.profile}" ({hop.origin})'
-            f" cannot be had: {_reason(error)}",
+            f"{what} ({hop.origin}) cannot be had: {reason}",
             hint="get them with the tool they belong to, to see whether that works",
-        ) from None
+        )
     if found is None:
         raise NothingHere(
             f'there are no {hop.kind} credentials for profile "{hop.profile}"'

@@ -21,12 +21,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_plugin import settings
+from sts_plugin.document import timestamp
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.keys import digest
 from sts_plugin.ledger import Ledger
 from sts_plugin.locks import hold
 from sts_plugin.model import Life
 from sts_plugin.private import PrivateFolder
+from sts_plugin.sealing import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.ledger import Failure
     from sts_plugin.locks import News, Waiting
+    from sts_plugin.sealing import Seal
 
 __all__ = ["DiskStore", "Entry", "Store"]
 
@@ -108,13 +111,21 @@ class Store(Protocol):
 
 
 class DiskStore:
-    """The cache in a folder. ``wait_seconds``: how long a lock is waited for."""
+    """The cache in a folder. ``wait_seconds``: how long a lock is waited for.
+
+    ``seal`` is what entries are written and read with; see ``sealing``.
+    """
 
     def __init__(
-        self, folder: Path, *, wait_seconds: float = settings.LOCK_WAIT_SECONDS
+        self,
+        folder: Path,
+        *,
+        wait_seconds: float = settings.LOCK_WAIT_SECONDS,
+        seal: Seal = PLAIN,
     ) -> None:
         self._folder = PrivateFolder(folder)
         self._wait_seconds = wait_seconds
+        self._seal = seal
 
     @property
     def path(self) -> Path:
@@ -131,9 +142,10 @@ class DiskStore:
         """Return the entry of this key; anything damaged or foreign is None."""
         data = self._folder.load(f"{key}.json")
         try:
-            return _entry(data, key)
-        except (KeyError, TypeError, ValueError, OverflowError):
+            entry = _entry(data, key, self._seal)
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
+        return entry if entry and _agrees(entry) else None
 
     def entries(self) -> Iterator[Entry]:
         """Yield every readable entry, in no particular order."""
@@ -147,7 +159,7 @@ class DiskStore:
         Leaves nothing behind when it fails: the old entry still stands.
         """
         self._sweep(entry.key)
-        fields = {
+        plain = {
             "version": FORMAT,
             "key": entry.key,
             "issued": entry.life.issued.isoformat(),
@@ -155,6 +167,7 @@ class DiskStore:
             "label": dict(entry.label),
             "document": dict(entry.document),
         }
+        fields = self._seal.close(plain)
         # A damaged disk may change a byte of a secret and leave sound JSON.
         self._folder.save(f"{entry.key}.json", {**fields, "digest": digest(fields)})
 
@@ -177,7 +190,8 @@ class DiskStore:
     def _sweep(self, key: str) -> None:
         """Remove what crashed writers and dead sessions left.
 
-        Whoever publishes holds the lock of ``key``: no other writer of it is at work.
+        Whoever writes the entry or the ledger of ``key`` holds its lock: no other
+        writer of it is at work.
         """
         now = time.time()
         for name, changed in self._folder.files():
@@ -199,9 +213,10 @@ class DiskStore:
         self, name: str, waiting: Waiting, news: News = lambda: False
     ) -> Iterator[bool]:
         """Hold the lock of this name, as ``locks.hold`` says."""
-        self._folder.make()
-        path = self.path / f"{digest('lock', name)}.lock"
-        with hold(path, seconds=self._wait_seconds, waiting=waiting, news=news) as held:
+        file, seconds = f"{digest('lock', name)}.lock", self._wait_seconds
+        with hold(
+            self._folder, file, seconds=seconds, waiting=waiting, news=news
+        ) as held:
             yield held
 
     def used_codes(self, device: str) -> frozenset[str]:
@@ -238,6 +253,7 @@ class DiskStore:
         return Ledger.from_json(data).since(now - span, now + span)
 
     def _save(self, name: str, ledger: Ledger) -> None:
+        self._sweep(digest("ledger", name))
         data = {"version": FORMAT, **ledger.to_json()}
         self._folder.save(_ledger_name(name), data)
 
@@ -254,12 +270,19 @@ def _holds_secrets(name: str) -> bool:
     return _is_entry(name) or bool(TEMPORARY_NAME.fullmatch(name))
 
 
-def _entry(data: Any, key: str) -> Entry | None:  # noqa: ANN401 - JSON
+def _agrees(entry: Entry) -> bool:
+    """Whether what SDKs are told of its end is what we go by ourselves."""
+    ends = timestamp(entry.life.expires)
+    return bool(entry.document.get("Expiration", ends) == ends)
+
+
+def _entry(data: Any, key: str, seal: Seal) -> Entry | None:  # noqa: ANN401 - JSON
     """Return the entry that ``data`` spells, or None or an error if it is not sound."""
     if not isinstance(data, dict) or (data["version"], data["key"]) != (FORMAT, key):
         return None
     if data.pop("digest") != digest(data):
         return None
+    data = seal.open(data)
     label, document = data["label"], data["document"]
     issued = datetime.fromisoformat(data["issued"])
     expires = datetime.fromisoformat(data["expires"])

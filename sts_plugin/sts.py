@@ -56,7 +56,7 @@ class IdentityToken:
 def call_of(call: Call) -> str:
     """Return a call in words."""
     match call.action:
-        case "GetSessionToken":
+        case "GetSessionToken" if call.mfa_serial:
             return f"GetSessionToken with MFA device {call.mfa_serial}"
         case "GetFederationToken":
             return f"GetFederationToken for {call.subject}"

@@ -43,6 +43,7 @@ LINES = (
     "fallback_region",
     "fallback_endpoint_url",
     "mfa_codes",
+    "cache_encryption",
 )
 """What ``explain`` says of the whole plan, below its hops."""
 
@@ -137,6 +138,7 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
         "fallback_region": {"value": other.region, "from": other.region_from},
         "fallback_endpoint_url": {"value": other.url, "from": other.url_from},
         "mfa_codes": _codes(plan.codes) if plan.device else None,
+        "cache_encryption": _encryption(plan.cache_encryption),
         "notes": list(plan.notes),
         "cache": str(engine.store.path),
     }
@@ -152,6 +154,13 @@ def _codes(codes: CodeSettings) -> dict[str, str]:
     ]
     origins = dict.fromkeys(str(one.origin) for one in named)
     return {"value": ", ".join(ways), "from": ", ".join(origins)}
+
+
+def _encryption(said: Setting | None) -> dict[str, str]:
+    return {
+        "value": said.value if said else "none",
+        "from": str(said.origin) if said else "",
+    }
 
 
 def _hop(hop: Hop) -> dict[str, Any]:
@@ -199,7 +208,8 @@ def _tree(facts: dict[str, Any]) -> Iterator[str]:
             yield f"    {hop['profile']}: {shown}  ({setting['from']})"
     for name in LINES:
         fact = facts[name]
-        if fact and fact["value"]:
+        default = name == "cache_encryption" and not fact["from"]
+        if fact and fact["value"] and not default:
             source = f"  ({fact['from']})" if fact["from"] else ""
             yield f"  {name.replace('_', ' ')}: {fact['value']}{source}"
     for note in facts["notes"]:

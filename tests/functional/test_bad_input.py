@@ -301,6 +301,10 @@ PROFILES = {
         role(f"mfa_serial = {ALICE}", "sts_plugin_mfa_mode = both"),
         ["{config}:5", '"p"', "mfa_mode = both", "session or direct"],
     ),
+    "a way to encrypt the cache that is none": (
+        role("sts_plugin_cache_encryption = yes"),
+        ["{config}:4", '"p"', "cache_encryption = yes", "keychain or none"],
+    ),
     "a session duration that is too long": (
         role(f"mfa_serial = {ALICE}", "sts_plugin_session_duration_seconds = 200000"),
         ["{config}:5", '"p"', "session_duration_seconds = 200000", "129600"],

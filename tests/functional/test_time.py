@@ -121,6 +121,14 @@ def test_a_step_of_25_hours_hands_out_nothing_that_is_over(at, sandbox, step):
 
 
 @needs_faketime
+def test_what_is_over_does_not_come_back_to_life_when_our_clock_is_set_back(at):
+    at(0)
+    done = at(-23 * HOUR, sts=2 * HOUR)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "this machine's clock is 25 h 00 min behind AWS's" in done.stderr
+
+
+@needs_faketime
 @pytest.mark.parametrize("step", [25 * HOUR, -25 * HOUR], ids=["forward", "back"])
 def test_a_step_of_25_hours_in_a_running_program_makes_no_loop(
     host, clock, sandbox, step

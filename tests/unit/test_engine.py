@@ -15,9 +15,11 @@ import platformdirs
 import pytest
 
 from sts_plugin.actions import GIVEN
+from sts_plugin.cache_key import NAME, CacheKey
 from sts_plugin.chain import Link
 from sts_plugin.engine import Engine, cache_folder, chosen_profile
 from sts_plugin.errors import (
+    CacheUnusable,
     CannotAsk,
     ConfigurationError,
     DurationRefused,
@@ -26,12 +28,14 @@ from sts_plugin.errors import (
     Unreachable,
 )
 from sts_plugin.keys import digest
-from sts_plugin.memory import MemoryStore
-from sts_plugin.model import Call, Origin, Secret, Setting
+from sts_plugin.memory import MemoryStore, UnwrittenStore
+from sts_plugin.model import Call, Life, Origin, Secret, Setting
 from sts_plugin.profiles import Profile
 from sts_plugin.resolve import Resolver
 from sts_plugin.sandbox import Sandbox
+from sts_plugin.sealing import PLAIN, KeySeal, new_key
 from sts_plugin.settings import Settings
+from sts_plugin.store import Entry
 from sts_plugin.watcher import Watcher
 
 STATIC = "[profile p]\naws_access_key_id = A\naws_secret_access_key = s\nregion = r\n"
@@ -39,6 +43,9 @@ ROLE = (
     "[profile q]\nrole_arn = arn:aws:iam::111111111111:role/R\nsource_profile = p\n"
     + STATIC
 )
+
+
+LIFE = Life(datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -187,6 +194,75 @@ def test_a_machine_without_a_home_goes_on_without_a_cache(engine, mocker, stores
     assert isinstance(stores[0], MemoryStore)
     (line,) = made.told
     assert "no home folder" in line
+
+
+# --- Where entries are to be sealed ---
+
+SEALED = ROLE.replace("[profile q]\n", "[profile q]\ncache_encryption = keychain\n")
+
+
+@pytest.fixture
+def key(mocker):
+    """The question for the key of the cache."""
+    return mocker.patch.object(CacheKey, "seal", return_value=KeySeal(new_key()))
+
+
+def resolve(made, name):
+    with contextlib.suppress(StsPluginError):  # there is no STS
+        made.credentials(made.plan(name))
+
+
+def test_entries_are_sealed_where_the_plan_says_so(engine, stores, key, mocker):
+    mocker.patch.object(Resolver, "resolve")
+    for config, asked in ((SEALED, 1), (ROLE, 0)):
+        key.reset_mock()
+        made = engine(config)
+        made.credentials(made.plan("q"))
+        assert key.call_count == asked
+        assert stores[-1]._seal is (key.return_value if asked else PLAIN)
+        assert stores[-1].path == made.store.path
+
+
+def test_who_needs_no_entry_or_no_disk_does_not_ask_for_the_key(engine, key, tmp_path):
+    made = engine(STATIC.replace("region", "cache_encryption = keychain\nregion"))
+    assert made.credentials(made.plan("p")).access_key_id == "A"
+    (tmp_path / "loose").mkdir(mode=0o755)
+    resolve(engine(SEALED, folder=tmp_path / "loose"), "q")
+    assert key.call_count == 0
+
+
+def test_without_a_key_entries_are_in_memory_and_locks_on_disk(
+    engine, stores, key, mocker
+):
+    mocker.patch.object(Resolver, "resolve")
+    key.side_effect = CacheUnusable("no key", hint="h")
+    made = engine(SEALED)
+    for _ in range(2):
+        made.credentials(made.plan("q"))
+    assert made.told == ["going on without the cache: no key (h)"]
+    assert {type(store) for store in stores} == {UnwrittenStore}
+    assert {store.path for store in stores} == {made.store.path}
+    stores[0].publish(Entry("k" * 64, LIFE, {}, {}))
+    assert stores[1].read("k" * 64)  # what one call got, the next one finds
+    assert not list(made.store.path.glob("*.json"))
+
+
+def test_only_a_login_waits_as_long_as_a_person_may_take(engine, key, mocker):
+    mocker.patch.object(Resolver, "resolve")
+    made = engine(SEALED)
+    made.credentials(made.plan("q"))
+    assert key.call_args.kwargs == {"seconds": 4}
+    made.login(made.plan("q"))
+    assert key.call_args.kwargs == {"seconds": 45}
+
+
+def test_the_lock_of_the_key_is_in_the_folder_and_has_a_name_of_its_own(engine):
+    made = engine(SEALED)
+    with made._key_lock(NAME, 1.0):
+        [file] = made.store.path.iterdir()
+        with made.store.lock("other", lambda _: None):
+            pass
+    assert file.name.endswith(".lock")
 
 
 # --- Whatever a profile asks for, of a strict STS ---

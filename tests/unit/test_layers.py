@@ -18,6 +18,7 @@ ROOT = Path(sts_plugin.__file__).parent
 # the package itself.
 TABLE = {
     "errors": "",
+    "core_dumps": "",
     "keys": "",
     "files": "",
     "saml": "",
@@ -48,15 +49,20 @@ TABLE = {
     "ourselves": "errors profiles source_kinds",
     "chain": "errors model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
+    "cache_settings": "forms mfa_settings",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
-        " source_kinds chain mfa_settings"
+        " source_kinds chain mfa_settings cache_settings"
     ),
-    "private": "errors settings",
+    "directory": "",
+    "private": "errors settings directory",
     "document": "model",
-    "locks": "errors settings private",
-    "store": "errors keys ledger settings model private locks",
-    "memory": "keys ledger settings locks",
+    "lock_file": "errors settings",
+    "gates": "",
+    "locks": "errors settings private lock_file gates",
+    "sealing": "keys model",
+    "store": "errors keys ledger settings model document private locks sealing",
+    "memory": "keys ledger settings locks store",
     "cache": "errors keys",
     "backoff": "errors settings ledger",
     "turns": "errors keys settings ledger backoff",
@@ -65,6 +71,7 @@ TABLE = {
     "key_records": "keys model",
     "access_keys": "errors settings folders private key_records keychain",
     "keychain": "errors deadline settings model",
+    "cache_key": "errors settings sealing keychain",
     "seeds": "errors settings folders private enrolment keychain",
     "qr": "model otpauth",
     "mfa": "",
@@ -90,21 +97,23 @@ TABLE = {
     ),
     "mfa.asking": "errors keys settings model",
     "proofs": "errors files saml settings model tokens guard commands forms",
+    "quiet": "",
     "skew": "settings",
     "refusals": "errors skew",
     "retries": "errors settings",
-    "aws": "deadline settings model refusals",
-    "sts": ("errors settings skew model botocore_session limits refusals retries aws"),
+    "aws": "deadline settings model quiet refusals",
+    "sts": "errors settings skew model botocore_session limits refusals retries aws",
     "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
-        "errors folders model guard botocore_session access_keys source_kinds document"
+        "errors deadline folders settings model guard botocore_session access_keys"
+        " source_kinds document quiet"
     ),
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
     "engine": (
         "errors settings guard profiles endpoint botocore_session plan store memory"
-        " cache mfa.command mfa.ways proofs sts iam sources resolve"
+        " cache sealing cache_key mfa.command mfa.ways proofs sts iam sources resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
@@ -140,11 +149,13 @@ TABLE = {
     ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
-    "__main__": "cli",
+    "__main__": "cli core_dumps",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
 }
 # What only type checkers may see on top of that.
 TYPES = {
+    "lock_file": "directory private",
+    "locks": "private",
     "tokens": "model",
     "guard": "model",
     "commands": "model",
@@ -154,7 +165,8 @@ TYPES = {
     "rules": "model",
     "ourselves": "model",
     "mfa_settings": "profiles",
-    "memory": "store",
+    "cache_settings": "model profiles",
+    "cache_key": "model",
     "cache": "ledger model locks store",
     "backoff": "cache",
     "turns": "locks cache",
@@ -196,6 +208,7 @@ HEAVY = {
     "PIL",
     "boto3",
     "botocore",
+    "cryptography",
     "defusedxml",
     "filelock",
     "keyring",
@@ -345,14 +358,44 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 
 LEVELS = (
-    ("errors", "keys", "files", "saml", "deadline", "ledger", "watcher"),
+    (
+        "errors",
+        "keys",
+        "files",
+        "gates",
+        "saml",
+        "deadline",
+        "directory",
+        "ledger",
+        "quiet",
+        "watcher",
+        "core_dumps",
+    ),
     ("settings", "tokens", "folders", "cache"),
-    ("backoff", "model", "terminal", "private", "retries", "skew"),
+    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
     ("turns",),
-    ("forms", "ini", "guard", "document", "refusals", "job_control", "locks"),
-    ("commands", "profiles", "key_files", "rules", "store", "memory", "mfa_settings"),
-    ("otpauth", "enrolment", "key_records", "keychain"),
-    ("seeds", "access_keys", "qr", "actions", "botocore_session", "endpoint", "aws"),
+    (
+        "forms",
+        "ini",
+        "guard",
+        "document",
+        "refusals",
+        "job_control",
+        "locks",
+        "sealing",
+    ),
+    ("commands", "profiles", "key_files", "rules", "store", "mfa_settings"),
+    ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
+    (
+        "seeds",
+        "access_keys",
+        "cache_key",
+        "qr",
+        "actions",
+        "botocore_session",
+        "endpoint",
+        "aws",
+    ),
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "given", "ourselves", "sources", "sts"),
     ("resolve",),

@@ -9,18 +9,21 @@ import subprocess
 import sys
 import threading
 
-import filelock
 import pytest
 
 from sts_plugin import settings
 from sts_plugin.errors import Busy, CacheUnusable
 from sts_plugin.locks import Holder, busy, hold, terminal_session, terminal_turn
+from sts_plugin.private import PrivateFolder
 
 HOLD = """\
 import sys
 from pathlib import Path
 from sts_plugin.locks import hold
-with hold(Path(sys.argv[1]), seconds=60, waiting=print, news=bool) as held:
+from sts_plugin.private import PrivateFolder
+path = Path(sys.argv[1])
+folder = PrivateFolder(path.parent)
+with hold(folder, path.name, seconds=60, waiting=print, news=bool) as held:
     print(held, flush=True)
     sys.stdin.read()
 """
@@ -55,7 +58,8 @@ def held_elsewhere(path):
 
 def take(path, *, seconds=0.3, waiting=unexpected, news=bool):
     """Hold a lock as a test does: without news, for a third of a second at most."""
-    return hold(path, seconds=seconds, waiting=waiting, news=news)
+    folder = PrivateFolder(path.parent)
+    return hold(folder, path.name, seconds=seconds, waiting=waiting, news=news)
 
 
 @pytest.fixture(autouse=True)
@@ -166,12 +170,6 @@ def test_nothing_is_written_through_a_link_in_place_of_a_lock(path, tmp_path):
     assert not absent.exists()
 
 
-def test_a_folder_in_place_of_a_lock_is_trouble_with_the_cache(path):
-    path.mkdir()
-    with pytest.raises(CacheUnusable, match=r"name\.lock: "), take(path):
-        pass
-
-
 def test_a_file_system_without_locks_is_trouble_with_the_cache(path, mocker):
     mocker.patch("fcntl.flock", side_effect=OSError(38, "Function not implemented"))
     with pytest.raises(CacheUnusable, match="not implemented"), take(path):
@@ -241,13 +239,23 @@ def test_a_wait_shorter_than_the_notice_is_as_short(path, monkeypatch):
     assert len(told) == 1
 
 
-def test_the_time_before_the_notice_is_part_of_the_whole(path, mocker):
-    waits = mocker.spy(filelock.BaseFileLock, "acquire")
-    with held_elsewhere(path), pytest.raises(Busy), take(path, waiting=lambda _: None):
+def test_the_time_before_the_notice_is_part_of_the_whole(path, monkeypatch):
+    clock = [0.0]
+
+    def sleep(seconds):
+        clock[0] += seconds
+
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", sleep)
+    told = []
+    with (
+        held_elsewhere(path),
+        pytest.raises(Busy),
+        take(path, waiting=lambda _: told.append(clock[0])),
+    ):
         pass
-    first, second = [call.args[1] for call in waits.call_args_list]
-    assert first == 0.05
-    assert first + second == pytest.approx(0.3)
+    assert told == [pytest.approx(0.05)]
+    assert clock == [pytest.approx(0.3)]
 
 
 def test_whoever_waits_looks_often_at_first_and_seldom_after_the_notice(

@@ -9,9 +9,9 @@ from sts_plugin import settings
 from sts_plugin.errors import Busy
 from sts_plugin.keys import digest
 from sts_plugin.ledger import NO_ANSWER, Failure
-from sts_plugin.memory import MemoryStore
+from sts_plugin.memory import MemoryStore, UnwrittenStore
 from sts_plugin.model import Life
-from sts_plugin.store import Entry
+from sts_plugin.store import DiskStore, Entry
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 OLD, NEW = (
@@ -150,3 +150,44 @@ def test_that_nobody_answered_is_kept_until_all_is_well(store):
     assert store.unanswered("other") == {}
     store.record_failure("name", None)
     assert store.unanswered("name") == {}
+
+
+# --- Entries in memory, all else on disk ---
+
+
+def test_entries_that_cannot_be_sealed_never_reach_the_disk(tmp_path):
+    memory, folder = MemoryStore(), tmp_path / "cache"
+    store = UnwrittenStore(folder, memory, wait_seconds=1)
+    store.publish(OLD)
+    store.publish(NEW)
+    store.remove(OLD)
+    assert store.read("key") == memory.read("key") == NEW
+    assert not folder.exists()
+    store.remove(NEW)
+    assert store.read("key") is None
+
+
+def test_an_entry_on_disk_is_not_read_where_entries_are_in_memory(tmp_path):
+    disk = DiskStore(tmp_path / "cache")
+    disk.publish(OLD)
+    assert disk.read("key")
+    store = UnwrittenStore(disk.path, MemoryStore(), wait_seconds=1)
+    assert store.read("key") is None
+
+
+def test_locks_used_codes_and_failures_are_shared_with_every_other_process(tmp_path):
+    disk = DiskStore(tmp_path / "cache")
+    store = UnwrittenStore(disk.path, MemoryStore(), wait_seconds=0.1)
+    disk.record_code("device", "123456")
+    assert store.used_codes("device") == disk.used_codes("device") != frozenset()
+    store.record_code("device", "654321")
+    assert len(disk.used_codes("device")) == 2
+    failure = Failure("1", 0.0, "declined", "no")
+    store.record_failure("device", failure)
+    assert disk.failure("device") == failure
+    with (
+        disk.lock("device", lambda _: None),
+        pytest.raises(Busy),
+        store.lock("device", lambda _: None),
+    ):
+        pass

@@ -219,6 +219,7 @@ def cache(tmp_path, monkeypatch):
     """The cache of another run: each call makes one."""
     monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.02)
     monkeypatch.setattr(settings, "LOCK_POLL_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(settings, "LOCK_CROWD_SECONDS", 0.01)
     return lambda **options: Cache(DiskStore(tmp_path, **options), tell=print)
 
 

@@ -1096,3 +1096,58 @@ def test_a_session_of_a_program_is_that_of_the_profiles_behind_its_device(aws):
     without = plan(aws, MFA, name="b", then=then("GetSessionToken"), region="eu-west-1")
     assert without.calls[0].key != made.calls[0].key
     assert without.device is None
+
+
+# --- Whether what is cached is sealed ---
+
+SAYS = "cache_encryption = {}\n"
+BY_SOURCE = MFA + SAYS.format("keychain")
+
+
+def keys_of(made):
+    return [call.key for call in made.calls]
+
+
+def test_nothing_is_sealed_where_nobody_says_so(aws):
+    made = plan(aws, MFA)
+    assert made.cache_encryption is None
+    assert not made.sealed
+    none = plan(aws, MFA + SAYS.format("none"))
+    assert none.cache_encryption.value == "none"
+    assert not none.sealed
+    assert keys_of(none) == keys_of(made)
+
+
+def test_the_first_profile_of_the_chain_that_speaks_and_then_the_environment(aws):
+    assert plan(aws, BY_SOURCE).sealed
+    own = BY_SOURCE.replace("region", SAYS.format("none") + "region")
+    assert not plan(aws, own).sealed
+    assert plan(aws, own, {"STS_PLUGIN_CACHE_ENCRYPTION": "keychain"}).sealed
+    assert not plan(aws, BY_SOURCE, {"STS_PLUGIN_CACHE_ENCRYPTION": "none"}).sealed
+
+
+def test_profiles_that_do_not_agree_share_no_answer(aws):
+    sealed, plain = plan(aws, BY_SOURCE), plan(aws, MFA)
+    assert len(sealed.calls) == len(plain.calls) == 2
+    assert not set(keys_of(sealed)) & set(keys_of(plain))
+    # The device is one all the same: it shows one code at a time.
+    assert sealed.calls[0].lock == plain.calls[0].lock
+
+
+def test_profiles_that_agree_share_a_session_whoever_said_it(aws):
+    other = MFA.replace("[profile p]", "[profile o]").replace("role/R", "role/O")
+    other = other.split("[profile b]")[0]
+    own = MFA.replace("region", SAYS.format("keychain") + "region")
+    by_variable = {"STS_PLUGIN_CACHE_ENCRYPTION": "keychain"}
+    made = [
+        plan(aws, BY_SOURCE),
+        plan(aws, own),
+        plan(aws, MFA, by_variable),
+        plan(aws, other + BY_SOURCE, name="o"),
+    ]
+    assert len({one.calls[0].key for one in made}) == 1
+
+
+def test_a_wrong_word_is_an_error_before_anything_is_done(aws):
+    with pytest.raises(ConfigurationError, match="cache_encryption = on"):
+        plan(aws, MFA + SAYS.format("on"))

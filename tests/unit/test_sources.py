@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from frames import frames_of
 
 from sts_plugin.access_keys import AccessKeys
 from sts_plugin.chain import follow
@@ -239,7 +240,22 @@ def test_a_foreign_process_that_fails_is_told_in_one_line(load, script, code, wo
     assert words in line
     assert "\n" not in line
     assert "canary" not in line
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("changes", [{"AccessKeyId": None}, {"Expiration": "soon"}])
+def test_no_frame_holds_what_a_foreign_process_printed(load, script, changes):
+    backwards = "never written anywhere"[::-1]
+    document = {**DOCUMENT, **changes, "SecretAccessKey": backwards}
+    document = {key: value for key, value in document.items() if value}
+    text = json.dumps(json.dumps(document)[::-1])
+    program = script(f"print({text}[::-1])")
+    del backwards, document, text
+    with pytest.raises(ConfigurationError) as caught:
+        load(f"[profile p]\ncredential_process = {program}\n")
+    shown = frames_of(caught.value)
+    assert "_by_botocore: hop = " in shown
+    assert "never written anywhere"[::-1] not in shown
 
 
 @pytest.mark.parametrize("command", ["/nowhere/program", "/"])

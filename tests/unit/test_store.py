@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sts_plugin import settings
+from sts_plugin.document import timestamp
 from sts_plugin.errors import Busy, CacheUnusable
 from sts_plugin.keys import digest
 from sts_plugin.ledger import NO_ANSWER, Failure
@@ -197,6 +198,32 @@ def test_an_entry_with_an_absurd_life_reads_as_absent(store, file, issued, expir
     assert store.read(KEY) is None
 
 
+@pytest.mark.parametrize("ends", [NOW, NOW + 2 * HOUR, NOW + HOUR + HOUR / 3600])
+def test_an_entry_that_disagrees_with_its_document_reads_as_absent(store, ends):
+    # We would go by one time, and SDKs by the other.
+    life = Life(NOW, NOW + HOUR)
+    document = {"SecretAccessKey": "s", "Expiration": timestamp(life.expires)}
+    entry = Entry(KEY, life, document, {})
+    store.publish(entry)
+    assert store.read(KEY) == entry
+    for wrong in (timestamp(ends), ends.isoformat(), 1, None, ""):
+        store.publish(Entry(KEY, life, document | {"Expiration": wrong}, {}))
+        assert store.read(KEY) is None
+
+
+def test_a_nesting_of_any_depth_never_crashes(store, file):
+    # json reads a little deeper than it writes.
+    whole = json.loads(file.read_text())
+    fields = {k: v for k, v in whole.items() if k != "document"}
+    for depth in (*range(100, 900, 100), *range(900, 1010)):
+        nested = "[" * depth + "]" * depth
+        text = json.dumps(fields)[:-1] + f', "document": {{"a": {nested}}}}}'
+        file.write_text(text)
+        assert store.read(KEY) is None
+        file.write_text(text.replace(whole["digest"], "x"))
+        assert list(store.entries()) == []
+
+
 def test_the_entry_of_another_key_reads_as_absent(store, file):
     file.rename(store.path / f"{OTHER}.json")
     assert store.read(OTHER) is None
@@ -223,7 +250,7 @@ def test_a_damaged_entry_is_healed_by_the_next_publish(store, file):
 # --- Publishing that fails ---
 
 
-@pytest.mark.parametrize("step", ["os.fsync", "os.open", "pathlib.Path.replace"])
+@pytest.mark.parametrize("step", ["os.fsync", "os.open", "os.replace"])
 def test_a_publish_that_fails_leaves_the_old_entry(store, file, snapshot, mocker, step):
     before = snapshot(store.path)
     mocker.patch(step, side_effect=OSError(28, "No space left on device"))
@@ -343,12 +370,17 @@ def test_old_ledgers_are_swept_and_newer_ones_stay(store, file):
 def test_left_over_temporary_files_of_ledgers_are_swept(store, file):
     young = store.path / f".{OTHER}.ledger.0123456789abcdef.tmp"
     old = store.path / f".{OTHER}.ledger.fedcba9876543210.tmp"
-    for path in (young, old):
+    mine = store.path / f".{digest('ledger', 'name')}.ledger.0123456789abcdef.tmp"
+    for path in (young, old, mine):
         path.write_text("{}")
     age(old, settings.TEMPORARY_AGE_SECONDS_MAX + 60)
     store.publish(ENTRY)
     assert young.exists()
+    assert mine.exists()
     assert not old.exists()
+    store.record_failure("name", None)
+    assert young.exists()
+    assert not mine.exists()  # we hold its lock: nobody is writing it
 
 
 # --- Removing ---

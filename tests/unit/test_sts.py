@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import botocore.exceptions
 import pytest
+from frames import frames_of
 from herd import await_that
 
-from sts_plugin import sts as sts_module
+from sts_plugin import aws
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
@@ -94,6 +95,34 @@ def test_a_session_comes_with_its_token_its_expiry_and_its_account(sts, sandbox,
         sts.call(SESSION, alice, {"TokenCode": Secret(sandbox.code())})
     assert caught.value.code == "AccessDenied"
     assert sandbox.journal.count("GetSessionToken") == 2
+
+
+@pytest.mark.parametrize("where", ["within", "_revealed"])
+def test_no_frame_holds_the_code_or_a_key_of_a_call_that_is_broken_off(
+    sts, alice, where, mocker
+):
+    # Ctrl-C while somebody waits for the answer, and in the thread that asks for it.
+    mocker.patch.object(aws, where, side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sts.call(SESSION, alice, {"TokenCode": Secret("9" * 6)})
+    shown = frames_of(caught.value)
+    assert "_ask: action = 'GetSessionToken'" in shown
+    assert alice.secret_access_key.reveal() not in shown
+    assert "9" * 6 not in shown
+
+
+def test_no_frame_holds_a_key_when_the_making_of_a_client_is_broken_off(
+    sts, alice, mocker
+):
+    def make(*_, **given):
+        raise KeyboardInterrupt
+
+    mocker.patch("botocore.utils.create_nested_client", make)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        sts.call(BATCH, alice, {})
+    shown = frames_of(caught.value)
+    assert "_ask: action = 'AssumeRole'" in shown
+    assert alice.secret_access_key.reveal() not in shown
 
 
 def test_a_device_with_a_number_for_its_name_is_no_account():
@@ -427,6 +456,8 @@ def test_no_traceback_reaches_what_was_sent_or_answered(
 def test_calls_are_named_as_aws_names_them():
     assert call_of(SESSION) == f"GetSessionToken with MFA device {SERIAL}"
     assert call_of(BATCH) == "AssumeRole of arn:aws:iam::222222222222:role/Batch"
+    alone = make("GetSessionToken", "alice")
+    assert call_of(alone) == "GetSessionToken of alice"
     federation = make("GetFederationToken", "fed", Name="carol")
     assert call_of(federation) == "GetFederationToken for carol"
     root = make("AssumeRoot", "root", TargetPrincipal="222222222222")

@@ -104,6 +104,7 @@ def run(tmp_path, results, monkeypatch):
     """Make a run that wants the result of a scope."""
     monkeypatch.setattr(settings, "LOCK_NOTICE_SECONDS", 0.02)
     monkeypatch.setattr(settings, "LOCK_POLL_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(settings, "LOCK_CROWD_SECONDS", 0.01)
     made = []
 
     def make(scope="mine", *, signer="A", person=True, gone=False, seconds=1e6):

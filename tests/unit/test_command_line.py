@@ -1,0 +1,56 @@
+"""No option takes a secret: whoever is on a machine can read every command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from sts_plugin.cli import build_parser
+
+# What each argument takes, judged. A new one fails the test until somebody has said
+# here what it takes, and that this is no secret.
+JUDGED = {
+    "--profile": "a name in the AWS files",
+    "--serial": "the ARN of an MFA device, which AWS shows in consoles and logs",
+    "--from": "a path, or - for stdin: the seed is read from there",
+    "--for": "a span of time",
+    "--audience": "a name that goes into a token for others to read",
+    "--signing-algorithm": "one of two",
+    "--duration-seconds": "a number",
+    "--tag": "a name and a value that go into a token for others to read",
+    "access_key_id": "the public half of a key",
+    "message": "encrypted by AWS, for which only AWS has the key",
+    "program": "somebody's own command, run in the sandbox",
+}
+SWITCHES = (argparse._StoreTrueAction, argparse._StoreConstAction)
+NO_VALUE = (*SWITCHES, argparse._HelpAction, argparse._VersionAction)
+SECRET = re.compile(
+    "secret|token|pass|pin|seed|totp|code|assertion|credential", re.IGNORECASE
+)
+
+
+def arguments(parser, words=()):
+    """Yield (command, name) of everything that takes a value."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from arguments(child, (*words, name))
+        elif not isinstance(action, NO_VALUE):
+            for name in action.option_strings or [action.dest]:
+                yield " ".join(words), name
+
+
+def test_every_argument_is_judged():
+    found = {name for _, name in arguments(build_parser())}
+    assert found == JUDGED.keys()
+
+
+def test_no_argument_is_named_like_a_secret():
+    for command, name in arguments(build_parser()):
+        assert not SECRET.search(name), (command, name)
+
+
+def test_the_walk_meets_every_command():
+    commands = {command for command, _ in arguments(build_parser())}
+    assert {"credential-process", "login", "mfa add", "sandbox", "decode"} <= commands
+    assert len(commands) >= 12
