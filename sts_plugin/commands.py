@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -47,8 +48,11 @@ INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
 
 POLL_SECONDS: Final = 0.25
 
+LOOK_SECONDS: Final = 0.05
+"""How often it is looked whether a command whose pipe is empty has ended."""
+
 LAST_WORDS_SECONDS: Final = 0.2
-"""Time for what a command that has ended had printed: it is in the pipe already. What
+"""Time for what a command had said that has ended, where we cannot know its end: what
 it has left running, a browser perhaps, may hold the pipe for hours."""
 
 BY_HAND = "run the command by hand to see"
@@ -170,13 +174,16 @@ def _output(command: _Command, deadline: float, abandoned: Callable[[], bool]) -
     """Return what the command prints until it ends well.
 
     The pipe is read in a thread of its own and without a buffer, whose lock would make
-    its closing wait for what the process left behind.
+    its closing wait for what the process left behind. All that the process had printed
+    is in the pipe when it ends: however busy the machine is, that much is read.
     """
-    printed = io.BytesIO()
-    reader = threading.Thread(target=_read, args=(command, printed), daemon=True)
+    printed, over = io.BytesIO(), threading.Event()
+    reader = threading.Thread(target=_read, args=(command, printed, over), daemon=True)
     reader.start()
     code = _wait(command.process, deadline, abandoned)
-    reader.join(LAST_WORDS_SECONDS)
+    over.set()
+    in_time = max(LAST_WORDS_SECONDS, deadline - time.monotonic())
+    reader.join(in_time if os.name == "posix" else LAST_WORDS_SECONDS)
     if printed.tell() > BYTES_MAX:
         raise OSError(0, f"it printed more than {BYTES_MAX} bytes")
     if code in INTERRUPTED:
@@ -201,15 +208,36 @@ def _wait(
             raise _Abandoned
 
 
-def _read(command: _Command, printed: io.BytesIO) -> None:
+def _read(command: _Command, printed: io.BytesIO, over: threading.Event) -> None:
+    """Read until the pipe is closed, or is empty after the process is ``over``.
+
+    What the process has left running, a browser perhaps, may hold the pipe for hours.
+    """
     pipe = command.process.stdout
     assert pipe is not None  # it was asked for
     with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
-        while data := pipe.read(65536):
+        while True:
+            ended = over.is_set()  # before we look: what comes later is not its own
+            if not _readable(pipe):
+                if ended:
+                    return
+                continue
+            data = pipe.read(65536)
+            if not data:
+                return
             printed.write(data)
             if printed.tell() > BYTES_MAX:
                 command.kill()  # it would wait for us to go on
                 return
+
+
+def _readable(pipe: IO[bytes]) -> bool:
+    """Whether a read returns at once; Windows cannot say, and waits in the read."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()  # select minds descriptors above 1023, and a host has many
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(LOOK_SECONDS * 1000))
 
 
 @contextlib.contextmanager

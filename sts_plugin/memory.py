@@ -2,14 +2,16 @@
 
 ``MemoryStore`` is for a run without a folder. ``UnwrittenStore`` is for one that has a
 folder and must not write entries to it: there is no key to seal them with.
+
+Threads may share one: what is read without its lock is read in one step.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sts_plugin import settings
@@ -35,9 +37,10 @@ class MemoryStore:
     def __init__(self, *, wait_seconds: float = settings.LOCK_WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
         self._entries: dict[str, Entry] = {}
-        self._codes: dict[str, set[str]] = defaultdict(set)
-        self._ledgers: dict[str, Ledger] = defaultdict(Ledger)
-        self._locks: dict[str, threading.Lock] = {}
+        self._codes: dict[str, frozenset[str]] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        # By process: the thread that holds one does not exist in a forked child.
+        self._locks: dict[tuple[int, str], threading.Lock] = {}
 
     def read(self, key: str) -> Entry | None:
         """Return the entry of this key."""
@@ -50,14 +53,14 @@ class MemoryStore:
     def remove(self, entry: Entry) -> None:
         """Remove this entry, unless a newer one has taken its place."""
         if self._entries.get(entry.key) == entry:
-            del self._entries[entry.key]
+            self._entries.pop(entry.key, None)
 
     @contextlib.contextmanager
     def lock(
         self, name: str, waiting: Waiting, news: News = lambda: False
     ) -> Iterator[bool]:
         """Hold the lock of this name; only threads of this process can wait."""
-        lock = self._locks.setdefault(name, threading.Lock())
+        lock = self._locks.setdefault((os.getpid(), name), threading.Lock())
         held = self._acquire(lock, waiting, news)
         try:
             yield held
@@ -80,27 +83,31 @@ class MemoryStore:
 
     def used_codes(self, device: str) -> frozenset[str]:
         """Return the digests of the codes that were given out for a device."""
-        return frozenset(self._codes[device])
+        return self._codes.get(device, frozenset())
 
     def record_code(self, device: str, code: str) -> None:
-        """Note that a code is about to be used."""
-        self._codes[device].add(digest(device, code))
+        """Note that a code is about to be used. Call it under the device's lock."""
+        self._codes[device] = self.used_codes(device) | {digest(device, code)}
 
     def forget_code(self, device: str, code: str) -> None:
-        """Note that a code was not used after all."""
-        self._codes[device].discard(digest(device, code))
+        """Note that a code was not used after all. Call it under the same lock."""
+        self._codes[device] = self.used_codes(device) - {digest(device, code)}
 
     def failure(self, name: str) -> Failure | None:
         """Return why the last turn under this lock came to nothing, if it did."""
-        return self._ledgers[name].failure
+        return self._ledger(name).failure
 
     def unanswered(self, name: str) -> Mapping[str, float]:
         """Return when nobody answered (epoch seconds), by whom it concerns."""
-        return self._ledgers[name].unanswered
+        return self._ledger(name).unanswered
 
     def record_failure(self, name: str, failure: Failure | None) -> None:
-        """Note that a turn came to nothing, or that one did not."""
-        self._ledgers[name] = self._ledgers[name].with_failure(failure)
+        """Note that a turn came to nothing, or that one did not. Call it under it."""
+        self._ledgers[name] = self._ledger(name).with_failure(failure)
+
+    def _ledger(self, name: str) -> Ledger:
+        # Leaves no empty one behind: it might take the place of what was just noted.
+        return self._ledgers.get(name) or Ledger()
 
 
 class UnwrittenStore(DiskStore):

@@ -46,7 +46,8 @@ def _read(opening: Callable[[], int]) -> bytes | None:
         raise
     try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        # It has no name at all if a newer one took its place just now: it is whole.
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             return None
         if os.name == "posix" and (
             found.st_uid != os.geteuid() or found.st_mode & 0o077

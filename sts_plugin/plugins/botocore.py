@@ -59,40 +59,53 @@ def register(session: SessionT) -> SessionT:
         _insert(core, resolver)
     else:
         # Made late on purpose: a resolver that exists early freezes profile and
-        # region, and with them the STS endpoint.
-        make = components._deferred["credential_provider"]  # noqa: SLF001
+        # region, and with them the STS endpoint. botocore makes one for each thread
+        # that is there first; what the engine keeps in memory is kept once.
+        make, engines = components._deferred["credential_provider"], Engines()  # noqa: SLF001
         core.lazy_register_component(
-            "credential_provider", lambda: _insert(core, make())
+            "credential_provider", lambda: _insert(core, make(), engines)
         )
     if getattr(core._credentials, "method", "explicit") != "explicit":  # noqa: SLF001
         core._credentials = None  # noqa: SLF001 - what the chain had found
     return session
 
 
-def _insert(core: Any, resolver: Any) -> Any:  # noqa: ANN401 - the botocore seam
+def _insert(core: Any, resolver: Any, engines: Engines | None = None) -> Any:  # noqa: ANN401 - the botocore seam
     """Insert our provider into a chain, unless it is there."""
     names = [provider.METHOD for provider in resolver.providers]
     if StsPluginProvider.METHOD not in names:
         region = core._last_client_region_used  # noqa: SLF001 - as botocore's own
-        provider = StsPluginProvider(core, region=region)
+        provider = StsPluginProvider(core, region=region, engines=engines)
         # Without assume-role it is a chain of the program's own making.
         place = names.index("assume-role") if "assume-role" in names else 0
         resolver.providers.insert(place, provider)
     return resolver
 
 
+class Engines(dict[frozenset[tuple[str, str]], Engine]):
+    """The engines of one session, by their environment."""
+
+
 class StsPluginProvider:
     """A botocore credential provider (``botocore.credentials.CredentialProvider``).
 
-    Keeps no state between loads: botocore's own fails on the second one.
+    Loads anew each time: botocore's own fails on the second one. Loads that find the
+    same environment share one of the ``engines``, with what it keeps in memory.
     """
 
     METHOD = "sts-plugin"
     CANONICAL_NAME = "customStsPlugin"  # botocore reserves the plain names for itself
 
-    def __init__(self, session: Any, *, region: str | None = None) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        session: Any,  # noqa: ANN401
+        *,
+        region: str | None = None,
+        engines: Engines | None = None,
+    ) -> None:
         self._session = session
         self._region = region
+        self._engines = Engines() if engines is None else engines
 
     def load(self) -> Any:  # noqa: ANN401 - the botocore seam
         """Return refreshable credentials, or None for a profile that is not ours.
@@ -175,12 +188,15 @@ class StsPluginProvider:
                 "credentials_file"
             ),
         }
-        return Engine(
-            {**os.environ, **{name: path for name, path in files.items() if path}},
+        environ = {**os.environ, **{name: path for name, path in files.items() if path}}
+        engine = Engine(
+            environ,
             watcher=Watcher(logger.warning),
             # The host's own session, so that its proxies and certificates count.
             session=lambda _profile: session,
         )
+        # All threads that find a session without credentials load them.
+        return self._engines.setdefault(frozenset(environ.items()), engine)
 
 
 OUR_KEYS = frozenset(

@@ -1,20 +1,46 @@
 """What a forked child must not inherit: a lock that a thread of its parent held.
 
-botocore's refreshable credentials have one. The thread that would open it again does
-not exist in the child, which would wait for it for ever. State of the module's own is
-what there must be here: a fork is an affair of the whole process.
+The thread that would open it again does not exist in the child, which would wait for
+it for ever. botocore's refreshable credentials have such a lock; and a module that a
+thread is importing has one, so that nothing is imported late where programs fork.
+State of the module's own is what there must be here: a fork is an affair of the whole
+process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import Any, Final, TypeVar
 
 __all__ = ["safe_to_fork"]
 
 T = TypeVar("T")
+
+LATE: Final = (
+    "defusedxml.ElementTree",
+    "encodings.idna",
+    "encodings.utf_8_sig",
+    "fcntl",
+    "filelock",
+    "platform",
+    "platformdirs",
+    "pyotp",
+    "sts_plugin.mfa.command",
+    "sts_plugin.mfa.dialog",
+    "sts_plugin.mfa.pinentry",
+    "sts_plugin.mfa.terminal",
+    "sts_plugin.mfa.totp",
+    "sts_plugin.mfa.variable",
+    "sts_plugin.seeds",
+    "termios",
+)
+"""What getting credentials imports late: the executable must not pay for all of it.
+
+Not in it: ``keyring``, which is heavy, for whoever keeps seeds in a keychain."""
 
 _credentials: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -32,4 +58,7 @@ def _open_locks() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    for name in LATE:
+        with contextlib.suppress(ImportError):  # another platform
+            import_module(name)
     os.register_at_fork(after_in_child=_open_locks)

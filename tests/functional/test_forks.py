@@ -1,4 +1,4 @@
-"""A host that forks while one of its threads gets new credentials (bar R7)."""
+"""A host that forks while one of its threads gets credentials (bar R7)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,44 @@ import subprocess
 import sys
 
 import pytest
+from herd import await_that
 
-CHILDREN = 10
+from sts_plugin.sandbox import Sandbox
+from sts_plugin.sandbox.faults import Fault
 
-HOST = """
-import json, os, signal, sys, threading, warnings
+BEGINNING = """
+import contextlib, json, logging, multiprocessing, os, signal, sys
+import threading, time, warnings
 import botocore.session, sts_plugin
 
 warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: on purpose
-session = sts_plugin.register(botocore.session.Session(profile="batch"))
+logging.getLogger("sts_plugin").setLevel(logging.CRITICAL)
+children, way, profile = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+session = sts_plugin.register(botocore.session.Session(profile=profile))
 credentials = session.get_credentials()
-# As a thread leaves it that is in the middle of its refresh while others fork.
+
+def child():
+    signal.alarm(60)  # the end of a child that waits for ever
+    os._exit(0 if credentials.get_frozen_credentials().token else 1)
+
+def fork_os():
+    pid = os.fork()
+    if pid == 0:
+        child()
+    return lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def fork_multiprocessing():
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    return lambda: (process.join(), process.exitcode)[1]
+
+fork = {"os": fork_os, "multiprocessing": fork_multiprocessing}[way]
+"""
+
+# A thread is in the middle of its refresh, by botocore's lock, while others fork.
+REFRESHING = (
+    BEGINNING
+    + """
 inside, go_on = threading.Event(), threading.Event()
 fetch = credentials._refresh_using
 
@@ -31,45 +58,153 @@ thread = threading.Thread(target=credentials.get_frozen_credentials)
 thread.start()
 inside.wait()
 assert credentials._refresh_lock.locked()
-pids = []
-for _ in range(int(sys.argv[1])):
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(60)
-        credentials._refresh_using = fetch
-        os._exit(0 if credentials.get_frozen_credentials().token else 1)
-    pids.append(pid)
-codes = [os.waitpid(pid, 0)[1] for pid in pids]
+credentials._refresh_using = fetch
+codes = [end() for end in [fork() for _ in range(children)]]
 go_on.set()
 thread.join()
 print(json.dumps([codes, bool(credentials.token)]))
 """
+)
+
+# A thread makes its first call, which takes a while: it holds the lock of the role, and
+# another thread waits for the answer. The test says when it is there.
+CALLING = (
+    BEGINNING
+    + """
+thread = threading.Thread(target=credentials.get_frozen_credentials)
+thread.start()
+sys.stdin.readline()
+assert [one for one in threading.enumerate() if one.name == "sts-plugin call"]
+ends = [fork() for _ in range(children)]
+assert credentials._refresh_lock.locked()
+codes = [end() for end in ends]
+thread.join()
+print(json.dumps([codes, bool(credentials.token)]))
+"""
+)
+
+# Forks all through a first refresh: whatever a thread holds at one moment of it.
+ANY_MOMENT = (
+    BEGINNING
+    + """
+thread = threading.Thread(target=credentials.get_frozen_credentials)
+thread.start()
+ends = []
+while len(ends) < children or thread.is_alive():
+    ends.append(fork())
+    time.sleep(0.002)
+codes = [end() for end in ends]
+print(json.dumps([codes, bool(credentials.token)]))
+"""
+)
+
+# What a refresh imports, beyond what registering has.
+IMPORTING = (
+    BEGINNING
+    + """
+before = set(sys.modules)
+with contextlib.suppress(botocore.exceptions.CredentialRetrievalError):
+    credentials.get_frozen_credentials()
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+)
+
+NOWHERE = {"STS_PLUGIN_CACHE_DIR": "/dev/null/cache"}
+CHILDREN = 10
 
 
-def run_host(environ, children):
-    done = subprocess.run(
-        [sys.executable, "-c", HOST, str(children)],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def sandbox(tmp_path):
+    """A sandbox in which nobody has to be asked."""
+    with Sandbox(tmp_path / "sandbox", totp_file=True) as running:
+        yield running
 
 
+@pytest.fixture
+def host(environ):
+    """Start a host program; return it, or what it prints when it has ended."""
+
+    def start(script, children=CHILDREN, way="os", profile="batch", **variables):
+        return subprocess.Popen(
+            [sys.executable, "-c", script, str(children), way, profile],
+            env=environ | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def end(process, line=None):
+    out, err = process.communicate(line, timeout=300)
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("way", ["os", "multiprocessing"])
 def test_children_of_a_host_in_the_middle_of_a_refresh_get_credentials(
-    sandbox, environ
+    host, sandbox, way
 ):
-    codes, parent = run_host(environ, CHILDREN)
+    codes, parent = end(host(REFRESHING, way=way))
     assert codes == [0] * CHILDREN
     assert parent
     assert sandbox.journal.count("AssumeRole") == 1
 
 
-@pytest.mark.stress
-def test_two_hundred_children_get_credentials(sandbox, environ):
-    codes, parent = run_host(environ, 200)
-    assert codes == [0] * 200
+@pytest.mark.parametrize("way", ["os", "multiprocessing"])
+@pytest.mark.parametrize("variables", [{}, NOWHERE], ids=["cache", "no cache"])
+def test_children_of_a_host_in_the_middle_of_a_call_get_credentials(
+    host, sandbox, way, variables
+):
+    # On disk or in memory, the lock of the role is held.
+    sandbox.add_fault(Fault("latency", action="AssumeRole", seconds=1))
+    process = host(CALLING, 3, way, **variables)
+    await_that(lambda: sandbox.journal._numbers)  # it has begun
+    codes, parent = end(process, "\n")
+    assert codes == [0] * 3
     assert parent
+    # With a cache, they wait for what their parent gets; without, each is alone.
+    assert sandbox.journal.count("AssumeRole") == (4 if variables else 1)
+
+
+@pytest.mark.parametrize("profile", ["batch", "prod-admin"])
+def test_children_of_any_moment_of_a_refresh_get_credentials(host, sandbox, profile):
+    codes, parent = end(host(ANY_MOMENT, profile=profile))
+    assert set(codes) == {0}
+    assert parent
+    calls = 3 if profile == "prod-admin" else 1
+    assert sandbox.journal.count() == sandbox.journal.count(outcome="ok") == calls
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, NOWHERE, {"STS_PLUGIN_CACHE_DIR": ""}], ids=["a", "no", "the"]
+)
+@pytest.mark.parametrize("profile", ["batch", "prod-admin"])
+def test_a_refresh_imports_nothing(host, sandbox, profile, variables, tmp_path):
+    # A module that is being imported is locked in the child for ever.
+    imported = end(host(IMPORTING, profile=profile, HOME=str(tmp_path), **variables))
+    assert imported == []
+
+
+@pytest.mark.parametrize("command", ["false", "echo {code}"])
+def test_a_refresh_that_runs_a_command_imports_nothing(host, sandbox, command):
+    config, seed = sandbox.folder / "config", sandbox.folder / "alice.totp"
+    text = config.read_text()
+    line = f"sts_plugin_totp_file = {seed}"
+    assert line in text
+    command = command.format(code=sandbox.code())
+    config.write_text(text.replace(line, f"mfa_process = {command}"))
+    assert end(host(IMPORTING, profile="prod-admin")) == []
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("way", ["os", "multiprocessing"])
+@pytest.mark.parametrize("script", [REFRESHING, ANY_MOMENT], ids=["inside", "any"])
+def test_two_hundred_children_get_credentials(host, sandbox, script, way):
+    codes, parent = end(host(script, 200, way))
+    assert len(codes) >= 200
+    assert set(codes) == {0}
+    assert parent
+    assert sandbox.journal.count("AssumeRole") == 1

@@ -30,7 +30,6 @@ class Bench:
 
     def start(self, cache, *before, profile=None, **environ):
         """Start a run, with words before the command; its streams are pipes."""
-        cache.parent.mkdir(parents=True, exist_ok=True)
         profile = profile or self.profile
         return subprocess.Popen(
             [*before, PROGRAM, "credential-process", "--profile", profile],

@@ -11,12 +11,6 @@ from pathlib import Path
 
 import pytest
 
-CALLS = (
-    "openat,mkdir,mkdirat,read,write,fsync,close,rename,renameat,renameat2,unlink,"
-    "unlinkat,rmdir,fstat,newfstatat,statx,flock,ftruncate,fchmod,fchmodat,getdents64"
-)
-"""What can be done to a file or a folder, as far as we do it."""
-
 LINE = re.compile(r"^\d+ +(?P<name>\w+)\((?P<rest>.*)")
 
 

@@ -14,8 +14,6 @@ import pexpect
 import pytest
 from herd import Herd
 
-from sts_plugin.sandbox import Sandbox
-
 pytestmark = pytest.mark.stress
 
 BIN = Path(sys.executable).parent
@@ -24,18 +22,8 @@ WAITING = 199
 
 
 @pytest.fixture
-def sandbox(tmp_path):
-    with Sandbox(tmp_path / "sandbox", command=f'"{BIN / "sts-plugin"}"') as running:
-        yield running
-
-
-@pytest.fixture
-def environ(sandbox):
-    environ = sandbox.environ()
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", "GNUPGHOME"):
-        environ.pop(name, None)
-    path = f"{BIN}{os.pathsep}{environ['PATH']}"
-    return environ | {"PATH": path, "TERM": "xterm", "STS_PLUGIN_PROMPT_SECONDS": "600"}
+def environ(environ):
+    return environ | {"STS_PLUGIN_PROMPT_SECONDS": "600"}
 
 
 class Asked:

@@ -132,6 +132,17 @@ def test_what_is_printed_is_the_answer_and_no_shell_has_a_hand_in_it(command, pr
     assert output(command) == printed
 
 
+def test_what_is_printed_is_read_however_late_a_busy_machine_gets_to_it(monkeypatch):
+    readable = commands._readable
+
+    def late(pipe):
+        time.sleep(3 * commands.LAST_WORDS_SECONDS)  # a machine that is busy
+        return readable(pipe)
+
+    monkeypatch.setattr(commands, "_readable", late)
+    assert output("echo 123456") == "123456\n"
+
+
 def test_a_command_may_print_more_than_a_pipe_holds():
     assert output(python("print('x' * 200_000)")) == "x" * 200_000 + "\n"
 

@@ -55,6 +55,13 @@ def test_a_recorded_code_is_used_for_its_device_only(store):
     assert before == store.used_codes("other") == frozenset()
 
 
+def test_who_only_reads_leaves_nothing_that_might_hide_what_is_noted_meanwhile(store):
+    assert store.used_codes("device") == frozenset()
+    assert store.failure("name") is None
+    assert dict(store.unanswered("name")) == {}
+    assert store._codes == store._ledgers == {}
+
+
 def test_a_lock_excludes_other_threads_and_is_free_after_an_error(store):
     order = []
 

@@ -111,6 +111,25 @@ def test_a_file_is_replaced_in_one_step(folder, file):
     assert folder.load("name") == {"a": 2}
 
 
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_missing(
+    folder, file, monkeypatch
+):
+    # It has no name left when it is looked at: neither has it two.
+    real, replaced = os.open, []
+
+    def replace_then(path, *rest, **options):
+        descriptor = real(path, *rest, **options)
+        if path == "name" and not replaced:
+            replaced.append(1)
+            folder.save("name", {"a": 2})
+        return descriptor
+
+    monkeypatch.setattr("os.open", replace_then)
+    assert folder.load("name") == {"a": 1}
+    assert folder.load("name") == {"a": 2}
+    assert replaced
+
+
 @pytest.mark.parametrize("step", ["os.fsync", "os.fchmod", "os.replace"])
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space"), OSError(errno.EIO, "I/O error")]
