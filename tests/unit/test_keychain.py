@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 
 import keyring
 import keyring.backends.fail
@@ -52,8 +51,8 @@ def test_a_secret_is_kept_under_its_name_and_forgotten(chain):
         json.dumps({"AccessKeyId": "AKIA", "SecretAccessKey": SECRET.reveal()}),
         "/" * 40,
         "0123456789+/" * 3 + "0123",
-        base64.urlsafe_b64encode(os.urandom(32)).decode(),
-        os.urandom(16).hex(),
+        base64.urlsafe_b64encode(bytes(range(225, 193, -1))).decode(),
+        bytes(range(16, 32)).hex(),
         "JBSWY3DPEHPK3PXPJBSWY3D",
     ],
 )
