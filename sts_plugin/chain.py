@@ -21,7 +21,7 @@ from sts_plugin.profiles import OWN_PREFIX, Profile
 from sts_plugin.source_kinds import (
     CREDENTIAL_SOURCES,
     environment_source,
-    has_static_keys,
+    has_own_keys,
     named_source,
     profile_source,
     proof_source,
@@ -89,7 +89,7 @@ def follow(
         if proven:
             source = proof_source(proven.profile, proven.action)
             return Chain(source, (proven, *links), selected)
-        if action and (begins or not has_static_keys(current)):
+        if action and (begins or not has_own_keys(current)):
             links.insert(0, Link(current, action))
             signer = _next_profile(profiles, current, action, visited)
             if signer is None:
@@ -198,7 +198,7 @@ def _next_profile(
             hint=f"add the profile, or correct {named.key}",
         )
     source = profiles[named.value]
-    itself = source.name == profile.name and has_static_keys(source)
+    itself = source.name == profile.name and has_own_keys(source)
     if named.value in visited and not itself:
         raise _loop(named, profile, visited, named.value)
     visited.append(named.value)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sts_plugin.botocore_session import make_session
 from sts_plugin.cache import Cache
 from sts_plugin.cache_key import CacheKey
+from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.guard import guarded
+from sts_plugin.iam import Iam
 from sts_plugin.memory import MemoryStore, UnwrittenStore
 from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.mfa.ways import sources
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sts_plugin.chain import Link
-    from sts_plugin.model import Call, Credentials, Plan, Secret
+    from sts_plugin.model import Call, Credentials, Endpoint, Plan, Secret
     from sts_plugin.sealing import Seal
     from sts_plugin.store import Store
     from sts_plugin.watcher import Watcher
@@ -213,12 +215,29 @@ class Engine:
 
     def sts(self, plan: Plan) -> Sts:
         """Return the STS that a plan's calls go to."""
-        return Sts(
-            plan.endpoint,
-            session=self._session
-            or (lambda name: make_session(name, load_profiles(self._environ))),
-            now=self._now,
+        return self.sts_at(plan.endpoint)
+
+    def sts_at(self, endpoint: Endpoint) -> Sts:
+        """Return the STS of an endpoint."""
+        return Sts(endpoint, session=self._make_session, now=self._now)
+
+    def iam(self, plan: Plan) -> Iam:
+        """Return the IAM that goes with the STS of a plan."""
+        return Iam(plan.endpoint, session=self._make_session)
+
+    def endpoint(self, profile: str) -> Endpoint:
+        """Return which STS a profile's calls go to, whatever its credentials are.
+
+        Raises ConfigurationError.
+        """
+        profiles = load_profiles(self._environ)
+        return find_endpoint(profiles, profiles.get(profile), self._environ)
+
+    def _make_session(self, name: str | None) -> Any:  # noqa: ANN401 - the botocore seam
+        make = self._session or (
+            lambda name: make_session(name, load_profiles(self._environ))
         )
+        return make(name)
 
     def _usable_store(self, plan: Plan, key_seconds: float) -> Store:
         if plan.source.kind in MACHINE_KINDS:

@@ -7,20 +7,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_plugin.errors import ConfigurationError
+from sts_plugin.errors import CacheUnusable, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["NoHome", "data_folder"]
+__all__ = ["NoHome", "border", "data_folder", "trouble"]
 
 
 class NoHome(ConfigurationError):
-    """There is no home folder: no seed can be kept, and none is."""
+    """There is no home folder: nothing can be kept, and nothing is."""
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the seeds, which need not exist.
+    """Return the folder of seeds and records of keys, which need not exist.
 
     ``STS_PLUGIN_DATA_DIR``, an absolute path, else the platform's own for data. Raises
     ConfigurationError; NoHome where there is no home folder.
@@ -40,6 +40,26 @@ def data_folder(environ: Mapping[str, str]) -> Path:
         if path.is_absolute():
             return path
     raise NoHome(
-        "there is no home folder for the seeds of MFA devices",
+        "there is no home folder for seeds and records of keys",
         hint="set STS_PLUGIN_DATA_DIR",
+    )
+
+
+@contextlib.contextmanager
+def border(what: str) -> Iterator[None]:
+    """Make an error of what is no more than bad luck for a cache.
+
+    ``what`` is in the folder for data.
+    """
+    try:
+        yield
+    except CacheUnusable as error:
+        raise trouble(what, error) from None
+
+
+def trouble(what: str, error: CacheUnusable) -> ConfigurationError:
+    """Return what to raise where the folder for data is no use."""
+    return ConfigurationError(
+        f"the folder of {what} cannot be used: {error.message}",
+        hint=error.hint.replace("STS_PLUGIN_CACHE_DIR", "STS_PLUGIN_DATA_DIR"),
     )

@@ -21,7 +21,7 @@ from sts_plugin.model import Origin, Setting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Section", "parse_nested", "read_sections"]
+__all__ = ["Section", "decoded", "parse_nested", "read_sections", "sections_of"]
 
 Section = dict[str, Setting]
 
@@ -31,8 +31,14 @@ def read_sections(
 ) -> Iterator[tuple[str, str, Origin, Section]]:
     """Yield (kind, name, origin, keys) for each section of a file, in its order."""
     text = _read(path)
-    if text is None:
-        return
+    if text is not None:
+        yield from sections_of(text, path, read_header)
+
+
+def sections_of(
+    text: str, path: str, read_header: Callable[[str], tuple[str, str]]
+) -> Iterator[tuple[str, str, Origin, Section]]:
+    """Yield the same of a text that was read from ``path``."""
     parser = _LineParser()
     try:
         parser.read_lines(text)
@@ -80,18 +86,23 @@ def _read(path: str) -> str | None:
     try:
         if not file.is_file():
             return None
+        return decoded(file.read_bytes(), path)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "") from None
+    except ValueError as error:  # a path that is none
+        raise _unreadable(path, str(error)) from None
+
+
+def decoded(data: bytes, path: str) -> str:
+    """Return the text of a file; raise ConfigurationError if it is none."""
+    try:
         # The encoding that botocore's ConfigParser.read() uses: the locale's.
-        text = file.read_bytes().decode(locale.getpreferredencoding(do_setlocale=False))
+        text = data.decode(locale.getpreferredencoding(do_setlocale=False))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(
             f"{Origin(path, line)} cannot be parsed: it is not {error.encoding} text",
             hint="save the file as UTF-8 without a byte order mark",
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            f"{path} cannot be read: {reason}", hint="check its owner and its mode"
         ) from None
     if text.startswith("\ufeff"):
         raise ConfigurationError(
@@ -99,6 +110,12 @@ def _read(path: str) -> str | None:
             hint="save the file as UTF-8 without one",
         )
     return text
+
+
+def _unreadable(path: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be read: {reason}", hint="check its owner and its mode"
+    )
 
 
 class _Key(str):

@@ -41,6 +41,7 @@ __all__ = [
 
 SourceKind = Literal[
     "static",
+    "keychain",
     "environment",
     "web-identity",
     "saml",

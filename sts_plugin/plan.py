@@ -31,7 +31,7 @@ from sts_plugin.model import UNSIGNED_ACTIONS, Call, Plan, Secret
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.rules import check_order, lowered
 from sts_plugin.settings import SESSION_SECONDS_DEFAULT
-from sts_plugin.source_kinds import proof_source
+from sts_plugin.source_kinds import idle_keys, proof_source
 from sts_plugin.tokens import identified
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     _refuse_idle_policy(profiles.get(name), chain)
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
     speakers = _speakers(chain, profiles)
-    notes: list[str] = []
+    notes = list(_idle_keys(profiles, chain))
     plan = Plan(
         profile=name,
         source=chain.source,
@@ -217,6 +217,17 @@ def _calls(
         check_order(call, calls, endpoint, long_term=long_term)
         calls.append(_keyed(call, key, endpoint))
     return tuple(calls)
+
+
+def _idle_keys(profiles: Profiles, chain: Chain) -> Iterator[str]:
+    """Yield a note if a file holds keys too that are in the keychain."""
+    profile = profiles.get(chain.source.profile)
+    idle = idle_keys(profile) if profile and chain.source.kind == "keychain" else None
+    if idle:
+        yield (
+            f"{idle.origin} still holds the access key {idle.value}{idle.owner}: we use"
+            " the one in the OS keychain, other programs may use that one"
+        )
 
 
 def _refuse_idle_policy(asked_for: Profile | None, chain: Chain) -> None:

@@ -91,6 +91,16 @@ class PrivateFolder:
         except (ValueError, RecursionError):
             return None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file: where there is none, the folder is not judged."""
+        try:
+            (self.path / name).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise unusable(self.path, error) from None
+        return True
+
     def save(self, name: str, value: object) -> None:
         """Put a whole file in the place of an older one, or leave what was there."""
         temporary = f".{name}.{secrets.token_hex(8)}.tmp"
@@ -120,6 +130,12 @@ class PrivateFolder:
             return
         except OSError as error:
             raise unusable(self.path / name, error) from None
+
+    def sweep(self, name: str) -> None:
+        """Remove what a crashed writer of a file left: it may hold a secret."""
+        for one, _ in self.files():
+            if one.startswith(f".{name}."):
+                self.remove(one)
 
     def files(self) -> list[tuple[str, float]]:
         """Return (name, time of last change in epoch seconds) of what is there."""

@@ -38,6 +38,7 @@ STATIC_KEYS = frozenset(
         "aws_session_token",
         "aws_security_token",
         "aws_account_id",
+        "keychain",
     }
 )
 """Whose keys they are is never inherited: ``include_profile`` leaves them out."""
@@ -45,11 +46,12 @@ STATIC_KEYS = frozenset(
 SSO = "sso_session sso_account_id sso_role_name sso_start_url sso_region"
 OWN_CREDENTIALS: tuple[frozenset[str], ...] = (
     frozenset({"aws_access_key_id", "aws_secret_access_key"}),
+    frozenset({"keychain"}),
     frozenset({"credential_process"}),
     frozenset({"login_session"}),
     frozenset(SSO.split()),
 )
-"""Ways in which a profile has credentials, as the SDKs know them."""
+"""Ways in which a profile has credentials, as the SDKs know them; and our keychain."""
 
 BORROWED_CREDENTIALS = tuple(
     frozenset({key})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["failure", "no_answer", "refusal"]
 
 
-def failure(error: Exception, what: str) -> StsPluginError:
+def failure(error: Exception, what: str, *, service: str = "STS") -> StsPluginError:
     """Return our error for one that botocore had before or after AWS spoke."""
     from botocore import exceptions as aws  # noqa: PLC0415 - in memory already
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
@@ -44,7 +44,7 @@ def failure(error: Exception, what: str) -> StsPluginError:
     unread = str(error).startswith("Invalid timestamp")  # a bare ValueError
     if unread or isinstance(error, ResponseParserError):
         # Its text quotes the answer, secrets included.
-        return no_answer(what, "the answer is not STS's")
+        return no_answer(what, f"the answer is not {service}'s")
     told = (*unsent, aws.ReadTimeoutError, aws.ConnectionClosedError)
     # These name the URL. Others may quote a header, and with it the signature.
     text = str(error) if isinstance(error, told) else type(error).__name__

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sts_plugin import keychain
 from sts_plugin.enrolment import NAME, Enrolled, Record, file_name
@@ -21,18 +21,24 @@ from sts_plugin.errors import (
     HumanNeeded,
     StsPluginError,
 )
-from sts_plugin.folders import NoHome, data_folder
+from sts_plugin.folders import NoHome, border, data_folder, trouble
 from sts_plugin.private import PrivateFolder
 from sts_plugin.settings import COMMAND_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from sts_plugin.enrolment import Place
     from sts_plugin.model import Secret
 
-__all__ = ["NoHome", "Seeds", "data_folder"]
+__all__ = ["SEED", "NoHome", "Seeds", "data_folder"]
+
+WHAT: Final = "MFA seeds"
+
+SEED: Final = keychain.About(
+    "seed", "keep the seed in a file: sts-plugin mfa add --file"
+)
 
 
 class Seeds:
@@ -54,16 +60,16 @@ class Seeds:
     def add(self, serial: str, seed: Secret, where: Place) -> None:
         """Keep a seed, in the place of an older one; leave no copy elsewhere."""
         before = self.find(serial) if self.has(serial) else None
-        with self._border():
+        with border(WHAT):
             self._folder.make()  # better known before the keychain has it
-            self._sweep(serial)
+            self._folder.sweep(file_name(serial))
         if where == "keychain":
-            keychain.keep(serial, seed)
-        if trouble := self._save(serial, seed, where):
+            keychain.keep(serial, seed, about=SEED)
+        if failed := self._save(serial, seed, where):
             if where == "keychain" and not (before and before.where == where):
                 with contextlib.suppress(StsPluginError):
-                    keychain.forget(serial)
-            raise trouble
+                    keychain.forget(serial, about=SEED)
+            raise failed
         if before and before.where == "keychain" and where == "file":
             self._forget_old(serial)
 
@@ -83,7 +89,7 @@ class Seeds:
             )
         if record.seed:
             return record.seed
-        seed = keychain.kept(serial, seconds=seconds)
+        seed = keychain.kept(serial, seconds=seconds, about=SEED)
         if seed is None:
             raise ConfigurationError(
                 f"the seed of {serial} is not in the OS keychain any more",
@@ -93,13 +99,8 @@ class Seeds:
 
     def has(self, serial: str) -> bool:
         """Whether there is a file: where there is none, the folder is not judged."""
-        try:
-            self._path(serial).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise self._trouble(f"{self._folder.path}: {error.strerror}") from None
-        return True
+        with border(WHAT):
+            return self._folder.has(file_name(serial))
 
     def enrolled(self) -> tuple[list[Enrolled], list[Path]]:
         """Return the devices by their serials, and files that are no use.
@@ -107,7 +108,7 @@ class Seeds:
         The keychain is not asked.
         """
         devices, damaged = [], []
-        with self._border():
+        with border(WHAT):
             for name, _ in self._folder.files():
                 if not NAME.fullmatch(name):
                     continue
@@ -126,14 +127,14 @@ class Seeds:
         """Remove a seed, from the keychain first: without the file it is not found."""
         device = self.find(serial)
         if device and device.where == "keychain":
-            keychain.forget(serial)
-        with self._border():
+            keychain.forget(serial, about=SEED)
+        with border(WHAT):
             self._folder.remove(file_name(serial))
-            self._sweep(serial)
+            self._folder.sweep(file_name(serial))
 
     def _forget_old(self, serial: str) -> None:
         try:
-            keychain.forget(serial)
+            keychain.forget(serial, about=SEED)
         except StsPluginError as error:
             raise HumanNeeded(
                 f"the new seed of {serial} is kept in a file, and the old one still is"
@@ -141,17 +142,11 @@ class Seeds:
                 hint=error.hint,
             ) from None
 
-    def _sweep(self, serial: str) -> None:
-        """Remove what a crashed writer left: it may hold the seed."""
-        for name, _ in self._folder.files():
-            if name.startswith(f".{file_name(serial)}."):
-                self._folder.remove(name)
-
     def _path(self, serial: str) -> Path:
         return self._folder.path / file_name(serial)
 
     def _record(self, serial: str) -> Record | None:
-        with self._border():
+        with border(WHAT):
             data = self._folder.load(file_name(serial))
         return Record.from_json(data, file_name(serial))
 
@@ -164,19 +159,5 @@ class Seeds:
         try:
             self._folder.save(file_name(serial), record.to_json())
         except CacheUnusable as error:
-            return self._trouble(error.message, error.hint)
+            return trouble(WHAT, error)
         return None
-
-    @contextlib.contextmanager
-    def _border(self) -> Iterator[None]:
-        """Make an error of what is no more than bad luck for a cache."""
-        try:
-            yield
-        except CacheUnusable as error:
-            raise self._trouble(error.message, error.hint) from None
-
-    def _trouble(self, message: str, hint: str = "") -> ConfigurationError:
-        return ConfigurationError(
-            f"the folder of MFA seeds cannot be used: {message}",
-            hint=hint.replace("STS_PLUGIN_CACHE_DIR", "STS_PLUGIN_DATA_DIR"),
-        )

@@ -34,6 +34,8 @@ __all__ = [
     "LOCK_POLL_SECONDS",
     "LOCK_WAIT_SECONDS",
     "LOWER_ROLE_SECONDS",
+    "NEW_KEY_PAUSE_SECONDS",
+    "NEW_KEY_SECONDS",
     "PROMPT_SECONDS_DEFAULT",
     "PROMPT_TICK_SECONDS",
     "PROOF_COMMAND_SECONDS",
@@ -167,6 +169,15 @@ a set that is still good, after that has failed."""
 CLOCK_SKEW_SECONDS: Final = 300
 """STS refuses a signature that is older or younger than five minutes (IAM User Guide,
 "Troubleshooting Signature Version 4")."""
+
+# --- Access keys -----------------------------------------------------------
+
+NEW_KEY_SECONDS: Final = 60.0
+"""How long a new access key may be unknown to AWS: IAM is consistent after a while,
+normally within ten seconds."""
+
+NEW_KEY_PAUSE_SECONDS: Final = (1.0, 8.0)
+"""How long is waited before it is tried again: at first, and at most."""
 
 # --- Store -----------------------------------------------------------------
 

@@ -3,16 +3,19 @@
     Profile + environment -> SourceHop
 
 Owns the order in which botocore looks for credentials in a profile without a role,
-and what tells one source from another without showing a secret. Runs nothing; of the
-file of a token or an assertion it reads whose it is.
+and what tells one source from another without showing a secret. Runs nothing, and asks
+no keychain: of a key in there it reads the record, and of the file of a token or an
+assertion whose it is.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_plugin.access_keys import AccessKeys
 from sts_plugin.actions import SAML, WEB_IDENTITY, proof_of
 from sts_plugin.errors import ConfigurationError, NothingHere
+from sts_plugin.folders import data_folder
 from sts_plugin.forms import yes
 from sts_plugin.keys import digest
 from sts_plugin.model import Origin, Setting, SourceHop
@@ -27,15 +30,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CREDENTIAL_SOURCES",
+    "KEYCHAIN",
     "KEY_ID",
     "SECRET",
     "environment_source",
-    "has_static_keys",
+    "has_own_keys",
+    "idle_keys",
+    "kept_keys",
     "named_source",
     "profile_source",
     "proof_source",
     "source_kind",
     "static_keys",
+    "static_source",
     "web_identity_in_environment",
 ]
 
@@ -47,12 +54,27 @@ CREDENTIAL_SOURCES: Mapping[str, SourceKind] = {
 """The values of ``credential_source``; botocore matches them case-sensitively."""
 
 KEY_ID, SECRET = "aws_access_key_id", "aws_secret_access_key"
+KEYCHAIN = "keychain"  # with our prefix: nobody else reads it
 TOKENS = ("aws_security_token", "aws_session_token")  # botocore reads them so
 
 
-def has_static_keys(profile: Profile) -> bool:
-    """Whether either half of a pair of keys stands in the profile, in any file."""
-    return bool(profile.plain(KEY_ID) or profile.plain(SECRET))
+def has_own_keys(profile: Profile) -> bool:
+    """Whether a profile has keys: in the keychain, or either half in any file."""
+    in_file = profile.plain(KEY_ID) or profile.plain(SECRET)
+    return bool(in_file or kept_keys(profile))
+
+
+def kept_keys(profile: Profile) -> Setting | None:
+    """Return the setting that says that the profile's keys are in the OS keychain."""
+    said = profile.get(KEYCHAIN)
+    return said if said and yes(said) else None
+
+
+def idle_keys(profile: Profile) -> Setting | None:
+    """Return a key id in a file that does not count, for those in the keychain do."""
+    if kept_keys(profile) is None:
+        return None
+    return profile.credentials.get(KEY_ID) or profile.config.get(KEY_ID)
 
 
 def static_keys(profile: Profile) -> tuple[Mapping[str, Setting], str]:
@@ -68,11 +90,13 @@ def static_keys(profile: Profile) -> tuple[Mapping[str, Setting], str]:
 def source_kind(profile: Profile) -> SourceKind | None:
     """Return what a profile without a role gets its credentials from.
 
-    The order is that of botocore's ProfileProviderBuilder.
+    The order is that of botocore's ProfileProviderBuilder, which knows nothing of keys
+    in the keychain: whoever says that they are there says it to us.
     """
     plain = profile.plain
     token_file = plain("web_identity_token_file")
     order: tuple[tuple[SourceKind, object], ...] = (
+        ("keychain", kept_keys(profile)),
         ("web-identity", token_file and token_file.value),
         ("sso", plain("sso_account_id") or plain("sso_role_name")),
         ("static", KEY_ID in profile.credentials),
@@ -94,7 +118,9 @@ def profile_source(
     """
     kind = source_kind(profile)
     if kind == "static":
-        return _static(profile)
+        return static_source(profile)
+    if kind == "keychain":
+        return _kept(profile, environ)
     if kind is None:
         if not top:
             raise ConfigurationError(
@@ -177,7 +203,30 @@ def web_identity_in_environment(
     return Profile(profile.name, place, config=values)
 
 
-def _static(profile: Profile) -> SourceHop:
+def _kept(profile: Profile, environ: Mapping[str, str]) -> SourceHop:
+    """Return the source that the keys in the keychain are; raise without a record."""
+    setting = kept_keys(profile)
+    assert setting is not None  # it is what made the source this kind
+    try:
+        record = AccessKeys(data_folder(environ)).record(profile.name)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{setting.origin}: {setting.key} = {setting.value}: {error.message}",
+            hint=error.hint,
+        ) from None
+    return SourceHop(
+        "keychain",
+        profile.name,
+        record.access_key_id,
+        # As of the same key in a file: a session of it stays when the key moves.
+        digest("keys", record.access_key_id),
+        long_term=True,
+        origin=setting.origin,
+    )
+
+
+def static_source(profile: Profile) -> SourceHop:
+    """Return the source that the keys in a file are; raise for half a pair."""
     in_file, token = static_keys(profile)
     key_id, secret = in_file[KEY_ID], in_file.get(SECRET)
     if not key_id.value or secret is None or not secret.value:

@@ -2,9 +2,9 @@
 
     SourceHop -> Credentials
 
-Static keys and the environment are read here. Everything else that botocore can
-resolve (SSO, a foreign ``credential_process``, ``aws login`` sessions, container and
-instance roles) is left to botocore's own providers.
+Static keys, those in the OS keychain and the environment are read here. Everything
+else that botocore can resolve (SSO, a foreign ``credential_process``, ``aws login``
+sessions, container and instance roles) is left to botocore's own providers.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shlex
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.access_keys import AccessKeys
 from sts_plugin.botocore_session import make_session
 from sts_plugin.deadline import within
 from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
+from sts_plugin.folders import data_folder
 from sts_plugin.guard import guarded
 from sts_plugin.model import Credentials, Endpoint, Secret
 from sts_plugin.quiet import quietly
@@ -53,10 +57,12 @@ def load_source(
     ``sts.Sts``.
 
     Raises NothingHere when there are none, ConfigurationError when what is
-    configured does not work.
+    configured does not work, HumanNeeded for a keychain that is locked or silent.
     """
     if hop.kind == "static":
         found = _static(hop, profiles)
+    elif hop.kind == "keychain":
+        found = _kept(hop, profiles, environ)
     elif hop.kind == "environment":
         found = _environment(environ)
     else:
@@ -109,6 +115,25 @@ def _static(hop: SourceHop, profiles: Profiles) -> Credentials:
         session_token=Secret(token) if token else None,
         account_id=account_id.value if account_id else None,
     )
+
+
+def _kept(
+    hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
+) -> Credentials:
+    keys = AccessKeys(data_folder(environ))
+    key = keys.key(hop.profile, hop.identity)
+    # Looked at last: a rotation puts another key in its place, and forgets this one.
+    if keys.record(hop.profile).access_key_id != hop.identity:
+        raise _changed(hop)
+    if key is None:
+        raise ConfigurationError(
+            f'the access key {hop.identity} of profile "{hop.profile}" is not in the'
+            " OS keychain any more",
+            hint=f"sts-plugin keys add --replace --profile {shlex.quote(hop.profile)}",
+        )
+    profile = profiles.get(hop.profile)
+    account_id = profile.plain("aws_account_id") if profile else None
+    return replace(key, account_id=account_id.value if account_id else None)
 
 
 def _environment(environ: Mapping[str, str]) -> Credentials:

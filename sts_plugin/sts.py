@@ -1,4 +1,4 @@
-"""The one module that calls AWS.
+"""The one module that calls STS.
 
     call + caller + what it brings along -> Credentials, or one of our errors
 
@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
+from sts_plugin.aws import Time, answer_to, make_client
 from sts_plugin.botocore_session import make_session
-from sts_plugin.deadline import within
 from sts_plugin.errors import ConfigurationError, StsPluginError, Unreachable
 from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
-from sts_plugin.quiet import quietly
-from sts_plugin.refusals import failure, no_answer, refusal
+from sts_plugin.refusals import no_answer
 from sts_plugin.retries import Budget, again
 from sts_plugin.skew import skew, words
 
@@ -212,78 +211,34 @@ class Sts:
         call: Call | None,
     ) -> Mapping[str, Any] | StsPluginError:
         """Make a call once, and return the answer, or why there is none."""
-        from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
-        from botocore import xform_name  # noqa: PLC0415
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415
-
         # The other region is to have its time, too.
         seconds = self._budget.left / (2 if self._endpoint.fallback else 1)
         if seconds <= 0:
             return no_answer(what, "the calls before it took too long", sent=False)
-        try:
-            client = quietly(lambda: self._client(caller))()
-            method: Callable[..., Mapping[str, Any]] = getattr(
-                client, xform_name(action)
-            )
-            # No partial: it would show its arguments to whoever looks at this frame.
-            sent = quietly(lambda: method(**_revealed(arguments)), what)
-            with self._budget:
-                return within(seconds, sent)
-        except TimeoutError:
-            return no_answer(
-                what,
-                f"none in {seconds:.0f} seconds",
-                passing=self._endpoint.fallback is not None,
-            )
-        except aws.ClientError as error:
-            return refusal(error.response, what, caller, call, self._now())
-        except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
-            return failure(error, what)
-        except (LookupError, TypeError, AttributeError):
-            # botocore's parser, given well-formed XML that is not STS's.
-            return no_answer(what, "the answer is not STS's")
-
-    def _client(self, caller: Credentials | None) -> Any:  # noqa: ANN401 - the botocore seam
-        from botocore import UNSIGNED  # noqa: PLC0415 - heavy: late
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.utils import create_nested_client  # noqa: PLC0415
-
-        if self._session is None:
-            self._session = self._make_session(self._endpoint.profile)
-        # Without any keys botocore would look for some.
-        signer = caller or Credentials("unsigned", Secret("unsigned"))
-        token = signer.session_token
-        # Without the client plugins of botocore: one of them may have asked for us.
-        return create_nested_client(
-            self._session,
-            "sts",
-            # A configured URL without a region is an error in botocore; STS signs
-            # for us-east-1 where none is named.
-            region_name=self._endpoint.region
-            or ("us-east-1" if self._endpoint.url else None),
-            endpoint_url=self._endpoint.url,
-            aws_access_key_id=signer.access_key_id,
-            aws_secret_access_key=signer.secret_access_key.reveal(),
-            aws_session_token=token.reveal() if token else None,
-            config=Config(
-                connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
-                read_timeout=settings.READ_TIMEOUT_SECONDS,
-                # Ours are in ``retries``: botocore would send a code three times.
-                retries={"total_max_attempts": 1},
-                user_agent_extra="sts-plugin",
-                signature_version=None if caller else UNSIGNED,
-            ),
+        return answer_to(
+            action,
+            arguments,
+            client=lambda: self._client(caller),
+            what=what,
+            signer=caller,
+            call=call,
+            time=Time(seconds, self._budget, self._now()),
+            elsewhere=self._endpoint.fallback is not None,
         )
 
-
-def _revealed(value: Any) -> Any:  # noqa: ANN401 - arguments of any depth
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, list):
-        return [_revealed(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _revealed(one) for name, one in value.items()}
-    return value
+    def _client(self, caller: Credentials | None) -> Any:  # noqa: ANN401 - the botocore seam
+        if self._session is None:
+            self._session = self._make_session(self._endpoint.profile)
+        return make_client(
+            self._session,
+            "sts",
+            caller,
+            # A configured URL without a region is an error in botocore; STS signs
+            # for us-east-1 where none is named.
+            region=self._endpoint.region
+            or ("us-east-1" if self._endpoint.url else None),
+            url=self._endpoint.url,
+        )
 
 
 def _account(call: Call, answer: Mapping[str, Any]) -> str | None:

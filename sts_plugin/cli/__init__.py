@@ -15,7 +15,7 @@ import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 from sts_plugin import __version__
-from sts_plugin.cli import ask, credentials, inspect, mfa, sandbox, sessions
+from sts_plugin.cli import ask, credentials, inspect, keys, mfa, sandbox, sessions
 from sts_plugin.cli.common import tell
 from sts_plugin.errors import StsPluginError
 
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (credentials, inspect, sessions, mfa, ask, sandbox):
+    for group in (credentials, inspect, sessions, mfa, keys, ask, sandbox):
         group.add(commands)
     # A --prof would work by hand, but nobody else who reads a credential_process line
     # of ours would understand it.

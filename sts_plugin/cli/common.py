@@ -6,9 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from sts_plugin.cache import Cache
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.engine import Engine, chosen_profile
-from sts_plugin.errors import StsPluginError
+from sts_plugin.errors import CacheUnusable, StsPluginError
+from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sts_plugin.model import Plan
+    from sts_plugin.store import Store
 
 __all__ = [
     "Subparsers",
     "add_json",
     "add_profile",
+    "cache_of",
     "columns",
     "left",
     "make_engine",
@@ -89,6 +93,16 @@ def _abandon(stream: TextIO) -> None:
 def make_engine() -> Engine:
     """Return the engine for this process's environment."""
     return Engine(os.environ, watcher=TerminalWatcher(tell))
+
+
+def cache_of(engine: Engine) -> Cache:
+    """Return the engine's cache, or where there is none one that is forgotten."""
+    try:
+        store: Store = engine.store
+    except CacheUnusable as error:  # there is no place for it
+        tell(f"going on without the cache: {error.line}")
+        store = MemoryStore()
+    return Cache(store, tell=tell)
 
 
 def plan_of(engine: Engine, options: argparse.Namespace) -> Plan:

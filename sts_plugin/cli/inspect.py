@@ -165,7 +165,7 @@ def _encryption(said: Setting | None) -> dict[str, str]:
 
 def _hop(hop: Hop) -> dict[str, Any]:
     if isinstance(hop, SourceHop):
-        keys = hop.kind in {"static", "environment"}
+        keys = hop.kind in {"static", "keychain", "environment"}
         return {
             "hop": "source",
             "kind": hop.kind,

@@ -5,38 +5,17 @@ None takes a seed as an argument, and none shows one.
 
 from __future__ import annotations
 
-import argparse
-import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from sts_plugin.cli.common import add_json
+from sts_plugin.cli.discreet import discreet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
 
     from sts_plugin.cli.common import Subparsers
 
 __all__ = ["add", "code", "enrol", "list_devices", "remove"]
-
-
-class _Parser(argparse.ArgumentParser):
-    """Shows no argument that it does not know: it might be a seed."""
-
-    def parse_known_args(  # type: ignore[override]
-        self,
-        args: Sequence[str] | None = None,
-        namespace: argparse.Namespace | None = None,
-    ) -> tuple[argparse.Namespace, list[str]]:
-        found, surplus = super().parse_known_args(args, namespace)
-        if surplus:
-            self.error(
-                "there is an argument too many (a seed is no argument: whoever is on"
-                " this machine could read it; leave it out, and it is asked for)"
-            )
-        return found, surplus
-
-    def error(self, message: str) -> NoReturn:
-        super().error(re.sub(r"(?s)(ignored explicit argument) .*", r"\1", message))
 
 
 def add(commands: Subparsers) -> None:
@@ -44,8 +23,7 @@ def add(commands: Subparsers) -> None:
     group = commands.add_parser(
         "mfa", help="keep the seed of an MFA device, so that nobody types codes"
     )
-    _silence(group)
-    mine = group.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    mine = discreet(group, "a seed")
     parser = mine.add_parser(
         "add",
         help="keep a device's seed",
@@ -95,16 +73,6 @@ def add(commands: Subparsers) -> None:
     _add_device(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask whether to")
     parser.set_defaults(command=remove)
-
-
-def _silence(parser: argparse.ArgumentParser) -> None:
-    """Let a parser that is there already not repeat what is no command of its own."""
-    complain = parser.error
-
-    def error(message: str) -> NoReturn:
-        complain(re.sub(r"(?s)invalid choice: .* \(", "no such command (", message))
-
-    parser.error = error  # type: ignore[method-assign]
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

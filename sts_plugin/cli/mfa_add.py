@@ -18,6 +18,7 @@ from sts_plugin.errors import CannotAsk, ConfigurationError, Declined, NoAnswer
 from sts_plugin.model import Secret
 from sts_plugin.otpauth import NoSeed, parse
 from sts_plugin.qr import BYTES_MAX, read
+from sts_plugin.seeds import SEED
 from sts_plugin.terminal import NoTerminal, open_terminal, read_hidden_line
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _place(wanted: Place | None) -> tuple[Place, str]:
     why = ""
     if wanted != "file":
         try:
-            return "keychain", f"the OS keychain ({keychain.backend()})"
+            return "keychain", f"the OS keychain ({keychain.backend(about=SEED)})"
         except ConfigurationError as error:
             if wanted == "keychain":
                 raise

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sts_plugin import settings
-from sts_plugin.cache import Cache
-from sts_plugin.cli.common import plan_of, tell
-from sts_plugin.errors import CacheUnusable, CannotAsk, ConfigurationError
+from sts_plugin.cli.common import cache_of, plan_of, tell
+from sts_plugin.errors import CannotAsk, ConfigurationError
 from sts_plugin.keys import digest
 from sts_plugin.limits import problems
-from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import Question
 from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.mfa.totp import TotpSource
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from sts_plugin.locks import Holder
     from sts_plugin.model import Setting
     from sts_plugin.otpauth import Seed
-    from sts_plugin.store import Store
     from sts_plugin.watcher import Watcher
 
 __all__ = ["Codes", "Device", "device_of", "seeds"]
@@ -92,7 +89,7 @@ class Codes:
         watcher: Watcher,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._cache = Cache(_store(engine), tell=tell)
+        self._cache = cache_of(engine)
         self._serial = serial
         self._watcher = watcher
         self._now = now
@@ -143,11 +140,3 @@ class Codes:
     def _waiting(self, holder: Holder | None) -> None:
         whom = f"process {holder.process}" if holder else "another process"
         tell(f"waiting for {whom}, which uses {self._serial}")
-
-
-def _store(engine: Engine) -> Store:
-    try:
-        return engine.store
-    except CacheUnusable as error:  # there is no place for it
-        tell(f"going on without the cache: {error.line}")
-        return MemoryStore()

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin.cli.common import columns, make_engine, show, tell
+from sts_plugin.cli.confirm import confirm
 from sts_plugin.cli.mfa_device import Codes, device_of, seeds
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.document import timestamp
-from sts_plugin.errors import CannotAsk, ConfigurationError, Declined, NoAnswer
+from sts_plugin.errors import ConfigurationError
 from sts_plugin.profiles import load_profiles
-from sts_plugin.settings import Settings
-from sts_plugin.terminal import NoTerminal, open_terminal, read_line, write
 
 if TYPE_CHECKING:
     import argparse
@@ -99,24 +97,10 @@ def remove(options: argparse.Namespace) -> int:
 def _confirm(device: Enrolled | None, serial: str) -> None:
     """Ask on the terminal; raise HumanNeeded unless the answer is yes."""
     place = PLACES[device.where] if device else "its file"
-    deadline = time.monotonic() + Settings.from_environ(os.environ).prompt_seconds
-    try:
-        with open_terminal() as terminal:
-            write(
-                terminal,
-                f"Remove the seed of {serial} from {place}? It may be the only copy of"
-                " this factor.\r\nType yes to remove it: ",
-                deadline,
-            )
-            answer = read_line(terminal, deadline, lambda: None)
-    except NoTerminal as error:
-        raise CannotAsk(
-            f"nobody can be asked whether to remove the seed of {serial}: {error}",
-            hint="if you are sure, add --yes",
-        ) from None
-    except TimeoutError:
-        raise NoAnswer("nobody answered: the seed stays") from None
-    except (EOFError, OSError):
-        raise Declined("there was no answer: the seed stays") from None
-    if answer.strip().lower() != "yes":
-        raise Declined("that was not yes: the seed stays")
+    confirm(
+        f"Remove the seed of {serial} from {place}? It may be the only copy of this"
+        " factor.",
+        verb="remove",
+        what=f"seed of {serial}",
+        option="--yes",
+    )

@@ -2,8 +2,8 @@
 
 The provider stands before botocore's own ``assume-role``, so that keys in the
 environment keep the place that botocore gives them, and takes every profile whose
-credentials are not simply there: roles, MFA sessions, and profiles whose
-``credential_process`` is sts-plugin. All others it leaves to botocore.
+credentials are not simply there: roles, MFA sessions, keys in the OS keychain, and
+profiles whose ``credential_process`` is sts-plugin. All others it leaves to botocore.
 
 Refreshing is botocore's (``RefreshableCredentials`` with our ``refresh_using``);
 what is new is that a refresh never fails for want of an MFA code that we have.
@@ -156,6 +156,8 @@ class StsPluginProvider:
 
     def _left_to_botocore(self, plan: Plan, profile: str) -> bool:
         """Whether botocore finds in the profile what a plan without calls says."""
+        if plan.source.kind == "keychain":
+            return False
         said = self._session.full_config["profiles"].get(profile, {})
         including = {"include_profile", f"{OWN_PREFIX}include_profile"} & said.keys()
         return plan.source.profile == profile and not (
@@ -201,6 +203,7 @@ OUR_KEYS = frozenset(
     {
         "federation_name",
         "include_profile",
+        "keychain",
         "mfa_serial",
         "role_arn",
         "saml_file",

@@ -160,17 +160,17 @@ def test_a_cache_that_cannot_be_used_or_is_damaged(program, sandbox, sweep, with
 
 
 @pytest.mark.parametrize(
-    ("place", "profile"), [("_revealed", "audit"), ("_credentials", "batch")]
+    ("place", "profile"), [("aws._revealed", "audit"), ("sts._credentials", "batch")]
 )
 def test_an_unforeseen_error_in_the_middle_of_a_call(program, sweep, place, profile):
     script = (
-        "import sys; from sts_plugin import cli, sts\n"
-        f"before = sts.{place}\n"
+        "import sys; from sts_plugin import aws, cli, sts\n"
+        f"before = {place}\n"
         "def fail(value, *given, **more):\n"
         "    done = before(value, *given, **more)\n"
         "    if isinstance(value, dict): raise OSError(f'{value} {done}')\n"
         "    return done\n"
-        f"sts.{place} = fail\n"
+        f"{place} = fail\n"
         f"sys.exit(cli.run(['credential-process', '--profile', '{profile}']))"
     )
     program.path = Path(sys.executable)

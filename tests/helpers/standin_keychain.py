@@ -1,13 +1,17 @@
 """A keychain in a JSON file, for tests: what keyring is told to use.
 
 STANDIN_KEYCHAIN is the file; beside it, in ``<file>.calls``, is a line for each call.
-STANDIN_KEYCHAIN_MODE makes it misbehave.
+STANDIN_KEYCHAIN_MODE makes it misbehave: always, or with ``@3`` behind the mode from
+the third call of a process on. ``kill`` ends the process at that call, before it has an
+effect, and ``killed`` as soon as it has had it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -17,21 +21,27 @@ from keyring.backend import KeyringBackend
 RELEASE = threading.Event()
 """Ends the calls that hang."""
 
+COUNT = itertools.count(1)
+
 
 class Keyring(KeyringBackend):
     priority = 1
     name = "stand-in"
+    mode = ""
 
     def get_password(self, service, username):
-        return self._content("get", username).get(f"{service} {username}")
+        found = self._content("get", username).get(f"{service} {username}")
+        self._done()
+        return found
 
     def set_password(self, service, username, password):
         content = self._content("set", username)
-        if os.environ.get("STANDIN_KEYCHAIN_MODE") == "full":
+        if self.mode == "full":
             raise errors.PasswordSetError(f"no room for {password}")
-        if os.environ.get("STANDIN_KEYCHAIN_MODE") != "forgetful":
+        if self.mode != "forgetful":
             content[f"{service} {username}"] = password
         self._file.write_text(json.dumps(content))
+        self._done()
 
     def delete_password(self, service, username):
         content = self._content("delete", username)
@@ -39,6 +49,11 @@ class Keyring(KeyringBackend):
             raise errors.PasswordDeleteError("not found")
         del content[f"{service} {username}"]
         self._file.write_text(json.dumps(content))
+        self._done()
+
+    def _done(self):
+        if self.mode == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
 
     @property
     def _file(self):
@@ -47,7 +62,11 @@ class Keyring(KeyringBackend):
     def _content(self, call, username):
         with Path(f"{self._file}.calls").open("a", encoding="utf-8") as calls:
             calls.write(f"{call} {username}\n")
-        mode = os.environ.get("STANDIN_KEYCHAIN_MODE")
+        said, _, first = os.environ.get("STANDIN_KEYCHAIN_MODE", "").partition("@")
+        count = next(COUNT)
+        self.mode = mode = said if count >= int(first or 1) else ""
+        if mode == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
         if mode == "hang":
             RELEASE.wait(300)
             raise errors.KeyringError("nobody waits any more")

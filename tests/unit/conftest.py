@@ -8,7 +8,9 @@ import textwrap
 from pathlib import Path
 
 import botocore.session
+import keyring
 import pytest
+import standin_keychain
 
 from sts_plugin.profiles import load_profiles
 
@@ -77,3 +79,16 @@ def snapshot():
         }
 
     return take
+
+
+@pytest.fixture
+def standin(tmp_path, monkeypatch):
+    """Let keyring use the stand-in for a keychain; return its file."""
+    before = keyring.get_keyring()
+    monkeypatch.setenv("STANDIN_KEYCHAIN", str(tmp_path / "keychain"))
+    monkeypatch.delenv("STANDIN_KEYCHAIN_MODE", raising=False)
+    standin_keychain.RELEASE.clear()
+    keyring.set_keyring(standin_keychain.Keyring())
+    yield tmp_path / "keychain"
+    standin_keychain.RELEASE.set()
+    keyring.set_keyring(before)

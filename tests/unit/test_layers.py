@@ -36,13 +36,16 @@ TABLE = {
     "commands": "errors files terminal job_control",
     "forms": "errors files model",
     "ini": "errors model",
+    "key_files": "errors ini",
     "profiles": "errors ini",
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
     "limits": "errors model forms actions",
     "rules": "errors settings forms",
-    "source_kinds": "errors keys model tokens forms profiles actions",
+    "source_kinds": (
+        "errors keys folders model tokens forms profiles actions access_keys"
+    ),
     "ourselves": "errors profiles source_kinds",
     "chain": "errors model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
@@ -65,6 +68,8 @@ TABLE = {
     "turns": "errors keys settings ledger backoff",
     "otpauth": "model",
     "enrolment": "keys model",
+    "key_records": "keys model",
+    "access_keys": "errors settings folders private key_records keychain",
     "keychain": "errors deadline settings model",
     "cache_key": "errors settings sealing keychain",
     "seeds": "errors settings folders private enrolment keychain",
@@ -96,41 +101,51 @@ TABLE = {
     "skew": "settings",
     "refusals": "errors skew",
     "retries": "errors settings",
-    "sts": (
-        "errors deadline settings skew model botocore_session limits quiet refusals"
-        " retries"
-    ),
+    "aws": "deadline settings model quiet refusals",
+    "sts": "errors settings skew model botocore_session limits refusals retries aws",
+    "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
-        "errors deadline settings model guard botocore_session source_kinds document"
-        " quiet"
+        "errors deadline folders settings model guard botocore_session access_keys"
+        " source_kinds document quiet"
     ),
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
+    "rotation": "errors settings key_records",
     "engine": (
-        "errors settings guard profiles botocore_session plan store memory cache"
-        " sealing cache_key mfa.command mfa.ways proofs sts sources resolve"
+        "errors settings guard profiles endpoint botocore_session plan store memory"
+        " cache sealing cache_key mfa.command mfa.ways proofs sts iam sources resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
     "plugins.*": "engine document errors profiles watcher plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
-    "cli.common": "errors mfa engine cli.watcher",
+    "cli.common": "errors memory cache mfa engine cli.watcher",
+    "cli.confirm": "errors settings terminal mfa",
+    "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
-    "cli.mfa": "cli.common cli.mfa_add cli.mfa_kept",
+    "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
+    "cli.keys_add": (
+        "errors model terminal keychain access_keys key_records key_files profiles mfa"
+        " source_kinds cli.common cli.confirm cli.keys_kept"
+    ),
+    "cli.keys_kept": (
+        "errors folders access_keys profiles source_kinds document engine cli.common"
+        " cli.confirm"
+    ),
+    "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
+    "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
     "cli.mfa_add": (
-        "errors model terminal otpauth keychain qr cli.watcher cli.common"
+        "errors model terminal otpauth keychain seeds qr cli.watcher cli.common"
         " cli.mfa_device"
     ),
     "cli.mfa_device": (
-        "errors keys settings model limits memory cache seeds mfa mfa.totp mfa.command"
-        " cli.common"
+        "errors keys settings model limits seeds mfa mfa.totp mfa.command cli.common"
     ),
     "cli.mfa_kept": (
-        "errors settings terminal profiles document cli.watcher cli.common"
-        " cli.mfa_device"
+        "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
     ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
@@ -158,6 +173,9 @@ TYPES = {
     "retries": "errors",
     "calling": "watcher model settings cache mfa",
     "seeds": "model",
+    "access_keys": "model",
+    "key_files": "model",
+    "rotation": "model access_keys iam sts",
     "mfa.variable": "mfa",
     "mfa.command": "model mfa",
     "mfa.totp": "seeds mfa",
@@ -167,15 +185,20 @@ TYPES = {
     "mfa.pinentry": "mfa",
     "mfa.ways": "watcher model mfa",
     "mfa.asking": "watcher mfa",
+    "aws": "errors retries",
     "refusals": "model",
     "sources": "profiles",
     "resolve": "watcher locks cache mfa",
     "engine": "watcher model chain",
     "client": "sts",
-    "cli.common": "model",
+    "cli.common": "model store",
+    "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
+    "cli.keys_add": "engine",
+    "cli.keys_kept": "key_records locks",
+    "cli.keys_rotate": "model engine",
     "cli.mfa_add": "enrolment",
-    "cli.mfa_device": "watcher locks store otpauth engine",
+    "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
     "plugins.*": "model",
     "cli.*": "model",
@@ -361,15 +384,24 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("commands", "profiles", "rules", "store", "mfa_settings"),
-    ("otpauth", "enrolment", "keychain", "memory", "cache_settings"),
-    ("seeds", "cache_key", "qr", "actions", "botocore_session", "endpoint"),
-    ("mfa", "limits", "proofs", "source_kinds"),
+    ("commands", "profiles", "key_files", "rules", "store", "mfa_settings"),
+    ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
+    (
+        "seeds",
+        "access_keys",
+        "cache_key",
+        "qr",
+        "actions",
+        "botocore_session",
+        "endpoint",
+        "aws",
+    ),
+    ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "given", "ourselves", "sources", "sts"),
     ("resolve",),
     ("chain",),
     ("plan",),
-    ("engine",),
+    ("engine", "rotation"),
     ("client", "plugins"),
     ("cli",),
 )

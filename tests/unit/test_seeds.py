@@ -25,6 +25,7 @@ from sts_plugin.errors import (
 )
 from sts_plugin.folders import NoHome, data_folder
 from sts_plugin.model import Secret
+from sts_plugin.seeds import SEED as SEED_WORDS
 from sts_plugin.seeds import Seeds
 
 ALICE = "arn:aws:iam::111111111111:mfa/alice"
@@ -460,7 +461,7 @@ def test_a_backend_that_keeps_nothing_is_no_keychain(seeds, chain, stand_in):
     seeds.add(ALICE, SEED, "keychain")
     keyring.set_keyring(stand_in())
     for action in (
-        keychain.backend,
+        lambda: keychain.backend(about=SEED_WORDS),
         lambda: seeds.add(BOB, SEED, "keychain"),
         lambda: seeds.seed(ALICE),
         lambda: seeds.remove(ALICE),

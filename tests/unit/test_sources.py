@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from frames import frames_of
 
+from sts_plugin.access_keys import AccessKeys
 from sts_plugin.chain import follow
 from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.guard import GUARD_VARIABLE
+from sts_plugin.key_records import KeyRecord
 from sts_plugin.model import Credentials, Endpoint, Secret
 from sts_plugin.sources import load_source
 
@@ -447,3 +449,61 @@ def test_keys_that_changed_since_the_plan_was_made_are_not_used(aws):
     for changed in (text.format("B"), "[profile p]\n"):
         with pytest.raises(ConfigurationError, match="changed while they were read"):
             load_source(hop, aws(changed), {})
+
+
+# --- Keys in the keychain ---
+
+KEPT = "[profile p]\nsts_plugin_keychain = yes\n"
+KEY = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("canary-of-the-keychain"))
+
+
+@pytest.fixture
+def keys(standin, tmp_path, monkeypatch):
+    """Keep a key for profile p."""
+    monkeypatch.setenv("STS_PLUGIN_DATA_DIR", str(tmp_path / "data"))
+    one = AccessKeys(tmp_path / "data")
+    one.keep("p", KEY)
+    one.save(KeyRecord("p", KEY.access_key_id, datetime.now(UTC)))
+    return one
+
+
+def test_a_key_in_the_keychain_is_the_source(load, keys):
+    assert load(KEPT) == KEY
+    text = f"{KEPT}aws_account_id = 123456789012\n"
+    assert load(text).account_id == "123456789012"
+
+
+def test_it_wins_over_keys_in_any_file(load, keys):
+    text = f"{KEPT}{KEYS}"
+    assert load(f"{text}credential_process = false\n", f"[p]\n{KEYS}") == KEY
+    assert load(text.replace("yes", "no")).access_key_id == "AKIA1"
+
+
+def test_another_key_than_the_plan_was_made_for_is_not_used(aws, stock, keys):
+    stock()
+    profiles = aws(KEPT)
+    hop = follow(profiles, "p", os.environ, explicit=True).source
+    other = Credentials("AKIAANOTHERONEEEEEEE", Secret("x" * 40))
+    keys.keep("p", other)
+    keys.save(KeyRecord("p", other.access_key_id, datetime.now(UTC)))
+    keys.forget("p", KEY.access_key_id)  # a rotation, up to its end
+    with pytest.raises(ConfigurationError) as caught:
+        load_source(hop, profiles, os.environ)
+    assert "were changed while they were read" in caught.value.message
+    assert caught.value.hint == "run it again"
+
+
+def test_a_key_that_is_not_there_any_more_is_told(load, keys):
+    keys.forget("p", KEY.access_key_id)
+    with pytest.raises(ConfigurationError) as caught:
+        load(KEPT)
+    assert "AKIAIOSFODNN7EXAMPLE" in caught.value.message
+    assert "sts-plugin keys add --replace --profile p" in caught.value.hint
+
+
+def test_a_key_with_a_line_break_in_it_is_told_and_not_shown(load, keys):
+    keys.keep("p", Credentials(KEY.access_key_id, Secret("canary\r\n")))
+    with pytest.raises(ConfigurationError) as caught:
+        load(KEPT)
+    assert "hold a character that no key has" in caught.value.message
+    assert "canary" not in caught.value.line
