@@ -60,7 +60,10 @@ def test_process_runs_leave_nothing_behind(sandbox, environ):
             timeout=300,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0, done.stderr
+        # On a busy machine, a call may take so long that others say they wait for it.
+        told = done.stderr.splitlines()
+        assert all("waiting for process" in line for line in told), done.stderr
         return json.loads(done.stdout)["AccessKeyId"]
 
     began = time.monotonic()
