@@ -32,6 +32,7 @@ HERE = Origin("config", 1)
 
 # What holds no secret, by class. A field of type Secret needs no entry.
 PLAIN = {
+    "About": "noun instead",
     "Action": "name keys sources",
     "Again": "seconds elsewhere",
     "Asking": "question used send watcher quiet now",
@@ -47,9 +48,11 @@ PLAIN = {
     "Entry": "key life label",
     # Its code is AWS's word for the error.
     "Failure": "number at kind message hint code scope streak until",
+    "Found": "key settings",  # Credentials
     "Holder": "process session",
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
+    "KeyRecord": "profile access_key_id added rotating",
     "Ledger": "codes failure unanswered",  # digests
     "Life": "issued expires",
     "Link": "profile action",
@@ -62,11 +65,15 @@ PLAIN = {
     "Question": "profile device deadline account reason",
     "Record": "device",
     "Reply": "code text",  # a pinentry's error; what is typed goes elsewhere
+    "Rotating": "began new old",
     "Seed": "issuer account",
     "Setting": "key origin profile",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
+    "Taken": "path left",
+    "Time": "seconds budget now",
     "Toolkit": "name arguments endings environ place",
+    "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
