@@ -278,3 +278,10 @@ def test_without_a_stdout_nothing_is_done(sandbox, terminal):
     assert one.end() == (1, "", "sts-plugin: stdout is closed\n")
     assert one.prompts == 0
     assert sandbox.journal.calls() == ()
+
+
+@pytest.mark.parametrize("arguments", ["--help", "explain --help"])
+def test_a_help_text_that_cannot_be_written_is_an_error(terminal, arguments):
+    # Written at the very end, from Python's own buffer.
+    one = terminal(f"sts-plugin {arguments} >/dev/full", PYTHONUNBUFFERED="")
+    assert one.end()[0] == 1
