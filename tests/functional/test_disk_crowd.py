@@ -40,5 +40,5 @@ def test_no_reader_meets_a_torn_or_a_missing_entry(tmp_path):
 @pytest.mark.stress
 def test_ten_writers_and_fifty_readers_for_a_minute(tmp_path):
     written, read = crowd(tmp_path / "cache", 10, 50, 60)
-    assert sum(written) > 300
+    assert sum(written) > 50
     assert sum(read) > 5_000
