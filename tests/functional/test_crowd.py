@@ -13,7 +13,7 @@ from crowd import Crowd, Witness, codes_at_once
 
 from sts_plugin.sandbox.faults import Fault
 
-PROCESSES, THREADS = 6, 5
+PROCESSES, THREADS = 4, 6
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_refreshes_in_one_process_leave_nothing_behind(sandbox, environ):
 
 
 def test_process_runs_leave_nothing_behind(sandbox, environ):
-    sandbox.lifetime_seconds = 2  # some of them publish, some do not
+    sandbox.lifetime_seconds = 5  # some of them publish, some do not
     cache = sandbox.folder / "cache"
 
     def run(_number):
