@@ -79,7 +79,7 @@ def test_a_refusal_of_the_last_code_is_shared(asked, herd, sandbox):
 
 
 def test_an_unanswered_prompt_is_shared(terminal, herd):
-    asked = terminal(ONE, STS_PLUGIN_PROMPT_SECONDS="6")
+    asked = terminal(ONE, STS_PLUGIN_PROMPT_SECONDS="12")
     asked.child.expect_exact("): ")
     waiters = herd()
     waiters.wait_for_notices()
