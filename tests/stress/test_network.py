@@ -87,6 +87,26 @@ def test_a_closed_port_costs_two_seconds(sandbox):
     assert sorted(times)[2] <= 2
 
 
+def test_a_herd_at_an_sts_that_is_silent_costs_25_seconds_too(sandbox):
+    sandbox.add_fault(Fault("silence", times=None))
+    began = time.monotonic()
+    herd = [
+        subprocess.Popen(
+            [BIN / "sts-plugin", "credential-process", "--profile", "batch"],
+            env=sandbox.environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(10)
+    ]
+    assert {one.wait(timeout=120) for one in herd} == {6}
+    seconds = time.monotonic() - began
+    print(f"R31: silence, 10 processes: {seconds:.1f} s")  # noqa: T201
+    assert seconds <= 25
+    assert sandbox.journal.count() <= 3
+
+
 def test_two_hundred_at_an_sts_that_throttles_make_few_calls(sandbox):
     sandbox.add_fault(Fault("throttle", times=None))
     herd = [

@@ -256,6 +256,19 @@ def test_an_sts_that_sends_a_byte_now_and_then_does_not_hold_us_up(alice, monkey
         thread.join()
 
 
+@pytest.mark.parametrize(("seconds", "passing"), [(1.0, False), (60.0, True)])
+def test_a_silence_that_took_half_of_a_run_is_no_passing_trouble(
+    sandbox, alice, monkeypatch, seconds, passing
+):
+    monkeypatch.setattr("sts_plugin.settings.READ_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", seconds)
+    sts = Sts(Endpoint("eu-west-1", sandbox.endpoint_url, profile="alice"))
+    sandbox.add_fault(Fault("silence", times=None))
+    with pytest.raises(Unreachable) as caught:
+        sts.call(BATCH, alice, {})
+    assert caught.value.passing is passing
+
+
 def test_the_time_of_a_run_is_that_of_all_its_calls(sts, sandbox, alice, monkeypatch):
     monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 1.0)
     sts = Sts(sts._endpoint)
