@@ -79,8 +79,8 @@ def test_the_log_would_hold_it_all(sandbox, sweep, logged):
     code = sweep.code()
     log = logged(
         f"""{SET_UP}
-from sts_plugin import sts, quiet
-sts.quietly = lambda work, what="": work
+from sts_plugin import aws
+aws.quietly = lambda work, what="": work
 exec({CHAIN[len(SET_UP) :]!r})
 """,
         "prod-admin",
