@@ -110,7 +110,8 @@ def test_fifty_threads_of_one_engine_are_one_resolution_without_a_cache(
     found = at_once(*[lambda: engine.credentials(plan)] * FIFTY)
     assert len({one.access_key_id for one in found}) == 1
     assert actions(sandbox) == ONE_OF_EACH
-    assert len(set(told)) == 1
+    # On a slow machine some also say that they wait.
+    assert len({line for line in told if "without the cache" in line}) == 1
 
 
 def test_fifty_threads_on_the_credentials_of_a_session_without_a_cache(
