@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shlex
 import signal
@@ -180,23 +181,27 @@ def test_an_unforeseen_error_in_the_middle_of_a_call(program, sweep, place, prof
 
 
 def test_a_seed_that_is_kept(program, sandbox, sweep):
-    seed = sandbox.organisation.user("alice").totp_seed
-    done = subprocess.run(
+    process = subprocess.Popen(
         [program.path, "mfa", "add", "--profile", "audit", "--file", "--from", "-"],
         env=program.environ,
-        input=seed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr
+    with process:
+        process.stdin.write(sandbox.organisation.user("alice").totp_seed.encode())
+        process.stdin.close()
+        assert re.search(rb"[0-9]{6}", process.stdout.readline())  # for IAM
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == b""
+        err = process.stderr.read()
     (kept,) = (sandbox.folder / "data").rglob("*.seed")
     assert kept.stat().st_mode & 0o777 == 0o600
     sweep.own.add(kept)
-    sweep.check("", done.stdout, done.stderr)
+    sweep.check("", err)
     done = program("mfa", "list")
+    assert sandbox.organisation.user("alice").mfa_serial in done.stdout
     sweep.check("", done.stdout, done.stderr)
 
 
