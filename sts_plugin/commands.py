@@ -23,7 +23,12 @@ from typing import IO, TYPE_CHECKING, Final
 
 from sts_plugin.errors import ConfigurationError, Declined, NoAnswer
 from sts_plugin.files import BYTES_MAX
-from sts_plugin.job_control import left_as_found, under_its_name, unstopped
+from sts_plugin.job_control import (
+    left_as_found,
+    signals_held,
+    under_its_name,
+    unstopped,
+)
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
@@ -134,25 +139,23 @@ def _run(
     abandoned: Callable[[], bool],
 ) -> str:
     """Run the command, and end it if it is not waited for."""
-    with (
-        _place() as place,
-        subprocess.Popen(  # noqa: S603 - the user's own command, no shell
-            words,
-            bufsize=0,
-            env=environ,
-            stdin=place.stdin,
-            stdout=subprocess.PIPE,
-            stderr=place.stderr,
-            process_group=0 if place.apart else None,
-        ) as process,
-    ):
-        command = _Command(process, place.apart)
-        try:
-            with _relayed(process.stderr):
-                return _output(command, time.monotonic() + seconds, abandoned)
-        except BaseException:
-            command.kill()
-            raise
+    with _place() as place, contextlib.ExitStack() as stack:
+        with signals_held():
+            process = stack.enter_context(
+                subprocess.Popen(  # noqa: S603 - the user's own command, no shell
+                    words,
+                    bufsize=0,
+                    env=environ,
+                    stdin=place.stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=place.stderr,
+                    process_group=0 if place.apart else None,
+                )
+            )
+            command = _Command(process, place.apart)
+            stack.push(command.kill_if_failed)
+        with _relayed(process.stderr):
+            return _output(command, time.monotonic() + seconds, abandoned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,11 @@ class _Command:
 
     process: subprocess.Popen[bytes]
     apart: bool
+
+    def kill_if_failed(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End it on the way out of an error."""
+        if kind:
+            self.kill()
 
     def kill(self) -> None:
         """End it if it runs: what it has started too, if that can be told from us."""

@@ -14,10 +14,37 @@ from sts_plugin.terminal import in_foreground
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["left_as_found", "under_its_name", "unstopped"]
+__all__ = ["left_as_found", "signals_held", "under_its_name", "unstopped"]
+
+ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that unwind the stack, wherever it is."""
 
 TIOCGDEV: Final = 0x80045432
 """Linux's ioctl for the number of a terminal; other systems answer with an error."""
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Put off what would end us until a program that is being started is known.
+
+    Raised in the middle of that, nobody would be left to end the program.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's affair
+        return
+    came: list[int] = []
+    before = {}
+    for name in ENDING:
+        number = getattr(signal, name, None)
+        if number and callable(signal.getsignal(number)):
+            before[number] = signal.signal(number, lambda one, _frame: came.append(one))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

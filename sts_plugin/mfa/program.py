@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Final
 from sts_plugin import settings
 from sts_plugin.commands import without_secrets
 from sts_plugin.errors import Declined
+from sts_plugin.job_control import signals_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -126,25 +127,26 @@ def running(  # noqa: PLR0913 - one program, one call
     ask on the terminal has to stay in ours. ``spoken_to``: its stdin is for ``write``.
     Raises Broken when it cannot be started.
     """
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a path and a list, no shell
-            words,
-            bufsize=0,
-            env=without_secrets(environ),
-            stdin=subprocess.PIPE if spoken_to else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Gtk warns there of all kinds of things
-            process_group=0 if apart else None,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no command line"
-        raise Broken(reason) from None
-    with process:
+    with contextlib.ExitStack() as stack:
         try:
-            yield Program(process, deadline, abandoned)
-        finally:
-            _end(process, apart=apart)
+            with signals_held():
+                process = stack.enter_context(
+                    subprocess.Popen(  # noqa: S603 - a path and a list, no shell
+                        words,
+                        bufsize=0,
+                        env=without_secrets(environ),
+                        stdin=subprocess.PIPE if spoken_to else subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,  # Gtk warns of all kinds of things
+                        process_group=0 if apart else None,
+                        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    )
+                )
+                stack.callback(_end, process, apart=apart)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no command line"
+            raise Broken(reason) from None
+        yield Program(process, deadline, abandoned)
 
 
 def _end(process: subprocess.Popen[bytes], *, apart: bool) -> None:

@@ -449,6 +449,30 @@ def test_the_command_and_what_it_had_started_are_ended_when_we_are_interrupted(f
     wait_for_the_last_writer(fifo)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_its_start_ends_the_command(
+    fifo, monkeypatch, number
+):
+    def end(*_):
+        raise KeyboardInterrupt
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            signal.raise_signal(number)  # it runs, and nobody has its id yet
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(number, end)
+    holder = os.open(fifo, os.O_RDWR)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            output(f"sh -c 'exec sleep 100 >{fifo}'")
+    finally:
+        signal.signal(number, before)
+    os.close(holder)
+    wait_for_the_last_writer(fifo)
+
+
 def test_our_own_interrupt_may_come_a_moment_after_that_of_the_command():
     # The terminal sends it to both of us.
     late = "(sleep 0.3; kill -2 $us) >&- 2>&- &"

@@ -80,7 +80,7 @@ TABLE = {
     "mfa.descriptor": "errors deadline model",
     "mfa.totp": "errors settings folders model private otpauth mfa.descriptor",
     "mfa.terminal": "errors settings terminal locks",
-    "mfa.program": "errors settings commands",
+    "mfa.program": "errors settings commands job_control",
     "mfa.shown": "terminal",
     "mfa.display": "",
     "mfa.toolkits": "errors",

@@ -122,6 +122,12 @@ def stand_in(path):
     path.chmod(0o700)
 
 
+@pytest.fixture(autouse=True)
+def a_slow_machine(monkeypatch):
+    """Give the stand-in, a Python program, the time to start."""
+    monkeypatch.setattr(pinentry, "READY_SECONDS", 60.0)
+
+
 class Desk:
     """Where a person sits: a display or a terminal, or nothing, and a pinentry."""
 
