@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from keys_tools import Chain, places_of
+from keychains import Chain
+from keys_tools import places_of
 
 NO_KEYCHAIN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 OUR_LINE = "sts_plugin_keychain = yes"

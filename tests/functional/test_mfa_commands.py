@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-import standin_keychain
+from keychains import Chain
 
 from sts_plugin.store import DiskStore
 
 ALICE = "arn:aws:iam::111111111111:mfa/alice"
-HELPERS = Path(standin_keychain.__file__).parent
 ASKED = "(it is not shown): "
 NO_KEYCHAIN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 
@@ -36,29 +35,6 @@ def seed(sandbox):
 @pytest.fixture
 def data(sandbox):
     return sandbox.folder / "data"
-
-
-class Chain:
-    """The stand-in for a keychain, as other processes see it."""
-
-    def __init__(self, file):
-        self.file = file
-        self.environ = {
-            "PYTHONPATH": str(HELPERS),
-            "PYTHON_KEYRING_BACKEND": "standin_keychain.Keyring",
-            "STANDIN_KEYCHAIN": str(file),
-        }
-
-    def environ_of(self, mode):
-        return self.environ | {"STANDIN_KEYCHAIN_MODE": mode}
-
-    @property
-    def content(self):
-        return json.loads(self.file.read_text()) if self.file.exists() else {}
-
-    @property
-    def touched(self):
-        return Path(f"{self.file}.calls").exists()
 
 
 @pytest.fixture
@@ -207,7 +183,7 @@ def test_a_seed_is_kept_in_the_keychain_where_there_is_one(
 def test_a_file_can_be_asked_for_where_there_is_a_keychain(enrol, chain, data):
     _, err = enrol("--profile", "alice", "--file", environ=chain.environ)
     assert "is kept in a file" in err
-    assert not chain.touched
+    assert chain.calls == []
     assert len(list(data.iterdir())) == 1
 
 
@@ -482,7 +458,7 @@ def test_a_code_comes_from_the_file_of_the_profile(
     before = sandbox.code()
     done = program("mfa", "code", "--profile", "audit", environ=chain.environ)
     assert done.stdout.strip() in {before, sandbox.code()}
-    assert not chain.touched
+    assert chain.calls == []
 
 
 def test_without_a_seed_there_is_no_code(program, chain):
@@ -490,7 +466,7 @@ def test_without_a_seed_there_is_no_code(program, chain):
     assert (done.returncode, done.stdout) == (3, "")
     assert "no TOTP seed is kept for it" in done.stderr
     assert f"sts-plugin mfa add --serial {ALICE}" in done.stderr
-    assert not chain.touched
+    assert chain.calls == []
 
 
 # --- The keychain at a login ---
@@ -502,7 +478,7 @@ def test_the_keychain_is_left_alone_for_a_device_that_was_never_enrolled(
     one = terminal("sts-plugin login --profile alice", **chain.environ)
     one.answer(sandbox.code())
     assert one.end()[0] == 0
-    assert not chain.touched
+    assert chain.calls == []
 
 
 @pytest.mark.parametrize(
@@ -559,7 +535,7 @@ def test_the_list_shows_what_is_kept_and_no_seed(enrol, program, chain, seed, da
     shown = listed.stdout + listed.stderr + as_json.stdout + as_json.stderr
     assert seed not in shown
     assert "A" * 20 not in shown
-    assert not chain.touched
+    assert chain.calls == []
 
 
 def test_a_broken_config_does_not_hide_the_list(enrol, program, write_config):
@@ -693,7 +669,7 @@ def test_a_seed_by_a_descriptor_serves_a_login(sandbox, program, chain):
     )
     assert done.returncode == 0
     assert sandbox.journal.count("GetSessionToken") == 1
-    assert not chain.touched
+    assert chain.calls == []
 
 
 def test_a_seed_by_a_descriptor_serves_several_devices_and_runs(sandbox, program):

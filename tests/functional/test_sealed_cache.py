@@ -9,12 +9,10 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
-import standin_keychain
+from keychains import HELPERS, Chain
 
-HELPERS = Path(standin_keychain.__file__).parent
 ROLE = """
 [profile solo]
 role_arn = arn:aws:iam::222222222222:role/Batch
@@ -24,27 +22,6 @@ NAME = "cache encryption key"
 SLOT = f"sts-plugin {NAME}"
 NO_KEYCHAIN = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 WARNING = "sts-plugin: going on without the cache: "
-
-
-class Chain:
-    """The stand-in for a keychain, as other processes see it."""
-
-    def __init__(self, file):
-        self.file = file
-        self.environ = {
-            "PYTHONPATH": str(HELPERS),
-            "PYTHON_KEYRING_BACKEND": "standin_keychain.Keyring",
-            "STANDIN_KEYCHAIN": str(file),
-        }
-
-    @property
-    def content(self):
-        return json.loads(self.file.read_text()) if self.file.exists() else {}
-
-    @property
-    def calls(self):
-        log = Path(f"{self.file}.calls")
-        return log.read_text().splitlines() if log.exists() else []
 
 
 @pytest.fixture

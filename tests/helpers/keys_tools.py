@@ -10,42 +10,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import standin_keychain
 from cloud import Cloud
+from keychains import Chain
 
 from sts_plugin.sandbox import Sandbox
 from sts_plugin.sandbox.organisation import Organisation
-
-HELPERS = Path(standin_keychain.__file__).parent
-
-
-class Chain:
-    """The stand-in for a keychain, as other processes see it."""
-
-    def __init__(self, file):
-        self.file = file
-        self.environ = {
-            "PYTHONPATH": str(HELPERS),
-            "PYTHON_KEYRING_BACKEND": "standin_keychain.Keyring",
-            "STANDIN_KEYCHAIN": str(file),
-        }
-
-    @property
-    def content(self):
-        return json.loads(self.file.read_text()) if self.file.exists() else {}
-
-    @property
-    def keys(self):
-        """What it has: access key id -> secret access key."""
-        found = [json.loads(item) for item in self.content.values()]
-        return {one["AccessKeyId"]: one["SecretAccessKey"] for one in found}
-
-    @property
-    def calls(self):
-        """How often it was asked so far."""
-        file = Path(f"{self.file}.calls")
-        return len(file.read_text().splitlines()) if file.exists() else 0
-
 
 OUR_LINE = "sts_plugin_keychain = yes"
 PROGRAM = Path(sys.executable).parent / "sts-plugin"

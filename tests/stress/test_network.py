@@ -42,6 +42,21 @@ def run(environ, profile):
     return done.returncode, seconds
 
 
+def together(environ, count):
+    """Run so many at once; return their exit codes as a set."""
+    herd = [
+        subprocess.Popen(
+            [BIN / "sts-plugin", "credential-process", "--profile", "batch"],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(count)
+    ]
+    return {one.wait(timeout=300) for one in herd}
+
+
 @pytest.mark.parametrize("kind", ["silence", "drip"])
 @pytest.mark.parametrize("profile", ["batch", "prod-admin"])
 def test_an_sts_that_does_not_answer_costs_25_seconds(sandbox, kind, profile):
@@ -90,17 +105,7 @@ def test_a_closed_port_costs_two_seconds(sandbox):
 def test_a_herd_at_an_sts_that_is_silent_costs_25_seconds_too(sandbox):
     sandbox.add_fault(Fault("silence", times=None))
     began = time.monotonic()
-    herd = [
-        subprocess.Popen(
-            [BIN / "sts-plugin", "credential-process", "--profile", "batch"],
-            env=sandbox.environ(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(10)
-    ]
-    assert {one.wait(timeout=120) for one in herd} == {6}
+    assert together(sandbox.environ(), 10) == {6}
     seconds = time.monotonic() - began
     print(f"R31: silence, 10 processes: {seconds:.1f} s")  # noqa: T201
     assert seconds <= 25
@@ -109,17 +114,7 @@ def test_a_herd_at_an_sts_that_is_silent_costs_25_seconds_too(sandbox):
 
 def test_two_hundred_at_an_sts_that_throttles_make_few_calls(sandbox):
     sandbox.add_fault(Fault("throttle", times=None))
-    herd = [
-        subprocess.Popen(
-            [BIN / "sts-plugin", "credential-process", "--profile", "batch"],
-            env=sandbox.environ(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(200)
-    ]
-    assert {one.wait(timeout=300) for one in herd} == {6}
+    assert together(sandbox.environ(), 200) == {6}
     calls = sandbox.journal.count()
     print(f"R32: 200 processes, throttled: {calls} calls")  # noqa: T201
     assert calls < 30
