@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.model import Setting
 
-__all__ = ["output_of", "without_secrets"]
+__all__ = ["output_of", "readable", "without_secrets"]
 
 # AWS_..._TOKEN_FILE is a path, and AWS_ENDPOINT_URL_SECRETS_MANAGER an address.
 AWS_SECRET = re.compile(r"AWS_(?:.*_)?(?:ACCESS_KEY|SECRET|TOKEN)(?:_.*)?(?<!_FILE)")
@@ -226,7 +226,7 @@ def _read(command: _Command, printed: io.BytesIO, over: threading.Event) -> None
     with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
         while True:
             ended = over.is_set()  # before we look: what comes later is not its own
-            if not _readable(pipe):
+            if not readable(pipe, LOOK_SECONDS):
                 if ended:
                     return
                 continue
@@ -239,13 +239,16 @@ def _read(command: _Command, printed: io.BytesIO, over: threading.Event) -> None
                 return
 
 
-def _readable(pipe: IO[bytes]) -> bool:
-    """Whether a read returns at once; Windows cannot say, and waits in the read."""
+def readable(pipe: IO[bytes], seconds: float) -> bool:
+    """Whether, within that time, a read would return at once.
+
+    Windows cannot say: there it waits in the read.
+    """
     if not hasattr(select, "poll"):
         return True
     poll = select.poll()  # select minds descriptors above 1023, and a host has many
     poll.register(pipe, select.POLLIN)
-    return bool(poll.poll(LOOK_SECONDS * 1000))
+    return bool(poll.poll(seconds * 1000))
 
 
 @contextlib.contextmanager

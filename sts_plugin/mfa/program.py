@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_plugin import settings
-from sts_plugin.commands import without_secrets
+from sts_plugin.commands import readable, without_secrets
 from sts_plugin.errors import Declined
 from sts_plugin.job_control import signals_held
 
@@ -48,11 +49,13 @@ class Program:
         self.deadline = deadline
         self._process = process
         self._abandoned = abandoned
+        assert process.stdout is not None  # it was asked for
+        self._pipe = process.stdout
         self._printed: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._on_its_way = threading.Lock()
         # A thread, because Windows has nothing else that waits for a pipe.
-        threading.Thread(
-            target=_read, args=(process.stdout, self._printed), daemon=True
-        ).start()
+        self._reader = threading.Thread(target=self._fill, daemon=True)
+        self._reader.start()
 
     def write(self, data: bytes) -> None:
         """Send it some bytes, few enough for the pipe; raise Broken if it has ended."""
@@ -74,8 +77,34 @@ class Program:
             ended = self._process.poll() is not None
             with contextlib.suppress(queue.Empty):
                 return _whole(self._printed.get(timeout=self._tick()))
-            if ended:
+            if ended and self._drained():
                 return b""
+
+    def _drained(self) -> bool:
+        """Whether all is read that was printed so far, however busy the machine is."""
+        if not hasattr(select, "poll"):
+            return True
+        if not self._reader.is_alive():
+            return self._printed.empty()
+        try:
+            with self._on_its_way:
+                return self._printed.empty() and not readable(self._pipe, 0)
+        except (OSError, ValueError):  # it was closed
+            return True
+
+    def _fill(self) -> None:
+        """Read what is printed, for ``read``, in a thread of its own."""
+        total = 0
+        with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
+            while total <= PRINTED_BYTES_MAX:
+                if not readable(self._pipe, settings.PROMPT_TICK_SECONDS):
+                    continue
+                with self._on_its_way:
+                    data = self._pipe.read(4096)
+                    total += len(data)
+                    self._printed.put(data if total <= PRINTED_BYTES_MAX else None)
+                if not data:
+                    return
 
     def wait(self) -> int:
         """Return its exit code; raise as ``read`` does."""
@@ -97,18 +126,6 @@ def _whole(data: bytes | None) -> bytes:
     if data is None:
         raise Broken(f"it printed more than {PRINTED_BYTES_MAX} bytes")
     return data
-
-
-def _read(pipe: IO[bytes], printed: queue.SimpleQueue[bytes | None]) -> None:
-    total = 0
-    with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
-        while data := pipe.read(4096):
-            total += len(data)
-            if total > PRINTED_BYTES_MAX:
-                printed.put(None)
-                return
-            printed.put(data)
-    printed.put(b"")
 
 
 @contextlib.contextmanager

@@ -133,13 +133,13 @@ def test_what_is_printed_is_the_answer_and_no_shell_has_a_hand_in_it(command, pr
 
 
 def test_what_is_printed_is_read_however_late_a_busy_machine_gets_to_it(monkeypatch):
-    readable = commands._readable
+    readable = commands.readable
 
-    def late(pipe):
+    def late(pipe, seconds):
         time.sleep(3 * commands.LAST_WORDS_SECONDS)  # a machine that is busy
-        return readable(pipe)
+        return readable(pipe, seconds)
 
-    monkeypatch.setattr(commands, "_readable", late)
+    monkeypatch.setattr(commands, "readable", late)
     assert output("echo 123456") == "123456\n"
 
 

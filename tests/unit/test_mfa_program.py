@@ -72,6 +72,25 @@ def test_what_it_prints_is_read_until_it_ends():
         assert program.wait() == 3
 
 
+def test_what_it_printed_is_read_however_late_a_busy_machine_gets_to_it(monkeypatch):
+    readable = module.readable
+
+    def late(pipe, seconds):
+        if seconds:  # the thread that reads
+            time.sleep(4 * module.settings.PROMPT_TICK_SECONDS)
+        return readable(pipe, seconds)
+
+    monkeypatch.setattr(module, "readable", late)
+    with python("print('123456')") as program:
+        assert all_of(program) == b"123456\n"
+
+
+def test_after_the_end_there_is_nothing_more_however_often_it_is_asked():
+    with python("print('one')") as program:
+        assert all_of(program) == b"one\n"
+        assert [program.read(), program.read()] == [b"", b""]
+
+
 def test_it_can_be_spoken_to():
     with python("print(input()[::-1])", spoken_to=True) as program:
         program.write(b"abc\n")
