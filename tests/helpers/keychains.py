@@ -38,3 +38,14 @@ class Chain:
         """What it was asked so far."""
         log = Path(f"{self.file}.calls")
         return log.read_text().splitlines() if log.exists() else []
+
+
+class OwnChain(Chain):
+    """The same in this process; it can be told to misbehave."""
+
+    def __init__(self, file, monkeypatch):
+        super().__init__(file)
+        self._monkeypatch = monkeypatch
+
+    def mode(self, mode):
+        self._monkeypatch.setenv("STANDIN_KEYCHAIN_MODE", mode)

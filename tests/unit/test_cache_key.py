@@ -6,13 +6,12 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 import keyring
 import keyring.backends.fail
 import pytest
-import standin_keychain
 from frames import frames_of
+from keychains import OwnChain
 
 from sts_plugin.cache_key import NAME, CacheKey
 from sts_plugin.errors import Busy, CacheUnusable
@@ -22,36 +21,9 @@ SLOT = f"sts-plugin {NAME}"
 FIELDS = {"label": {}, "document": {"secret": "s"}}
 
 
-class Chain:
-    def __init__(self, file, monkeypatch):
-        self._file = file
-        self._monkeypatch = monkeypatch
-
-    def mode(self, mode):
-        self._monkeypatch.setenv("STANDIN_KEYCHAIN_MODE", mode)
-
-    def put(self, text):
-        self._file.write_text(json.dumps({SLOT: text}))
-
-    @property
-    def content(self):
-        return json.loads(self._file.read_text()) if self._file.exists() else {}
-
-    @property
-    def calls(self):
-        log = Path(f"{self._file}.calls")
-        return log.read_text().splitlines() if log.exists() else []
-
-
 @pytest.fixture
-def chain(tmp_path, monkeypatch):
-    before = keyring.get_keyring()
-    monkeypatch.setenv("STANDIN_KEYCHAIN", str(tmp_path / "keychain"))
-    standin_keychain.RELEASE.clear()
-    keyring.set_keyring(standin_keychain.Keyring())
-    yield Chain(tmp_path / "keychain", monkeypatch)
-    standin_keychain.RELEASE.set()
-    keyring.set_keyring(before)
+def chain(standin, monkeypatch):
+    return OwnChain(standin, monkeypatch)
 
 
 class Lock:
@@ -68,6 +40,10 @@ class Lock:
 @pytest.fixture
 def lock():
     return Lock()
+
+
+def put(chain, text):
+    chain.file.write_text(json.dumps({SLOT: text}))
 
 
 def unusable(key, **options):
@@ -89,7 +65,7 @@ def test_the_first_who_needs_it_makes_the_key_under_the_lock(chain, lock):
 
 def test_a_key_that_somebody_else_made_meanwhile_is_the_key(chain):
     made = new_key()
-    seal = CacheKey(Lock(before=lambda: chain.put(made.reveal()))).seal()
+    seal = CacheKey(Lock(before=lambda: put(chain, made.reveal()))).seal()
     assert chain.content == {SLOT: made.reveal()}
     assert KeySeal(made).open(seal.close(FIELDS)) == FIELDS
 
@@ -98,7 +74,7 @@ def test_a_key_that_took_the_place_of_ours_is_the_key(chain, lock, mocker):
     # A run with another cache folder takes another lock.
     other = new_key()
     keep = mocker.patch("sts_plugin.keychain.keep")
-    keep.side_effect = lambda *_, **__: chain.put(other.reveal())
+    keep.side_effect = lambda *_, **__: put(chain, other.reveal())
     seal = CacheKey(lock).seal()
     assert KeySeal(other).open(seal.close(FIELDS)) == FIELDS
 
@@ -108,14 +84,14 @@ def test_its_name_is_no_serial_number_of_an_mfa_device():
 
 
 def test_the_keychain_is_asked_once(chain, lock):
-    chain.put(new_key().reveal())
+    put(chain, new_key().reveal())
     key = CacheKey(lock)
     assert key.seal() is key.seal()
     assert chain.calls == [f"get {NAME}"]
 
 
 def test_the_keychain_is_asked_once_by_many_threads(chain, lock):
-    chain.put(new_key().reveal())
+    put(chain, new_key().reveal())
     key, seals = CacheKey(lock), []
     threads = [
         threading.Thread(target=lambda: seals.append(key.seal())) for _ in range(20)
@@ -132,7 +108,7 @@ def test_the_keychain_is_asked_once_by_many_threads(chain, lock):
 def test_a_child_that_was_forked_while_a_thread_asked_does_not_wait_for_ever(
     chain, lock
 ):
-    chain.put(new_key().reveal())
+    put(chain, new_key().reveal())
     key = CacheKey(lock)
     key._turn.acquire()  # as a fork leaves it: the thread is not there
     began = time.monotonic()
@@ -162,7 +138,7 @@ def test_a_keychain_that_does_not_work_is_no_reason_to_fail(
     chain.mode(mode)
     kept = new_key().reveal()
     if mode == "odd":  # it says what it holds
-        chain.put(kept)
+        put(chain, kept)
     error = unusable(CacheKey(lock))
     assert message in error.message
     assert hint in error.hint
@@ -227,7 +203,7 @@ def test_a_disk_without_locks_is_no_reason_to_fail(chain):
 
 @pytest.mark.parametrize("text", ["", "JBSWY3DPEHPK3PXP", "QUJD", "no base64 at all"])
 def test_what_is_no_key_of_ours_is_not_replaced(chain, lock, text):
-    chain.put(text)
+    put(chain, text)
     error = unusable(CacheKey(lock))
     assert "no key of ours" in error.message
     assert f"keyring del sts-plugin '{NAME}'" in error.hint

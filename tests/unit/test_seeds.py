@@ -12,8 +12,8 @@ import keyring.backends.fail
 import keyring.backends.null
 import keyring.errors
 import pytest
-import standin_keychain
 from frames import frames_of
+from keychains import OwnChain
 
 from sts_plugin import keychain, private
 from sts_plugin.enrolment import Enrolled, file_name
@@ -45,35 +45,9 @@ def seeds(folder):
     return Seeds(folder, now=lambda: NOW)
 
 
-class Chain:
-    """The stand-in for a keychain: what it holds, what it was asked, how it fails."""
-
-    def __init__(self, file, monkeypatch):
-        self._file = file
-        self._monkeypatch = monkeypatch
-
-    def mode(self, mode):
-        self._monkeypatch.setenv("STANDIN_KEYCHAIN_MODE", mode)
-
-    @property
-    def content(self):
-        return json.loads(self._file.read_text()) if self._file.exists() else {}
-
-    @property
-    def calls(self):
-        log = Path(f"{self._file}.calls")
-        return log.read_text().splitlines() if log.exists() else []
-
-
 @pytest.fixture
-def chain(tmp_path, monkeypatch):
-    before = keyring.get_keyring()
-    monkeypatch.setenv("STANDIN_KEYCHAIN", str(tmp_path / "keychain"))
-    standin_keychain.RELEASE.clear()
-    keyring.set_keyring(standin_keychain.Keyring())
-    yield Chain(tmp_path / "keychain", monkeypatch)
-    standin_keychain.RELEASE.set()
-    keyring.set_keyring(before)
+def chain(standin, monkeypatch):
+    return OwnChain(standin, monkeypatch)
 
 
 @pytest.fixture
