@@ -248,7 +248,9 @@ def test_the_sign_in_of_every_partition_is_awss(host, prefix, path):
 
 
 def test_there_are_partitions():
-    assert len(partitions()) > 2
+    # The lowest botocore that is allowed knows three of them.
+    version = tuple(map(int, botocore.__version__.split(".")[:2]))
+    assert len(partitions()) > (5 if version >= (1, 44) else 2)
     assert "signin.amazonaws.cn" in partitions()
 
 
