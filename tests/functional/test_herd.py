@@ -10,7 +10,7 @@ import pytest
 from sts_plugin.sandbox import Sandbox
 from sts_plugin.sandbox.organisation import Organisation, Profile, Role, Trust
 
-HERD = 8
+HERD = 20
 TWENTY = 20
 
 
