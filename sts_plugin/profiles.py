@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sts_plugin.ini import Section
     from sts_plugin.model import Origin, Setting
 
-__all__ = ["OWN_PREFIX", "Profile", "Profiles", "load_profiles"]
+__all__ = ["OWN_PREFIX", "Profile", "Profiles", "load_profiles", "paths"]
 
 OWN_PREFIX = "sts_plugin_"
 """A key with this prefix is read by us alone and wins over the plain key. So one
@@ -214,10 +214,7 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
     or parsed. botocore passes over a file it may not read and then reports a
     profile as missing; here the reason is told.
     """
-    config_path = _path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
-    credentials_path = _path(
-        environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"
-    )
+    config_path, credentials_path = paths(environ)
     profiles: dict[str, Profile] = {}
     tables: dict[str, dict[str, Section]] = {"services": {}, "sso-session": {}}
     for kind, name, origin, section in read_sections(config_path, _section_name):
@@ -242,11 +239,19 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
     )
 
 
-def _path(environ: Mapping[str, str], variable: str, default: str) -> str:
+def paths(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the paths of the config file and of the credentials file."""
+    said = (
+        environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+        environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    )
     # botocore expands variables, then the tilde, in that order.
     # os.path leaves a tilde alone where there is no home; pathlib raises.
-    path = os.path.expandvars(environ.get(variable, default))
-    return os.path.expanduser(path)  # noqa: PTH111
+    config, credentials = (
+        os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111
+        for path in said
+    )
+    return config, credentials
 
 
 def _section_name(header: str) -> tuple[str, str]:
