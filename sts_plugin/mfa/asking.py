@@ -152,7 +152,8 @@ class Asking(Generic[T]):
 
     def _nobody(self, why: list[str]) -> CannotAsk:
         question = self.question
-        reasons = "; ".join(dict.fromkeys(why))
+        # A renewal in the background has nobody to ask to begin with.
+        reasons = "; ".join(dict.fromkeys(why)) or "this run asks nobody"
         return CannotAsk(
             f'profile "{question.profile}" needs an MFA code of {question.device}, and'
             f" nobody can be asked for it: {reasons}",

@@ -231,9 +231,10 @@ def _record(work):
 
 def _held(path):
     """What a file holds; nothing waits for what is none any more."""
-    if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, "no file", str(path))
-    return path.read_bytes()
+    data = path.read_bytes() if path.is_file() else b""
+    if not data:
+        raise FileNotFoundError(errno.ENOENT, "nothing there", str(path))
+    return data
 
 
 def _flipped(path):
