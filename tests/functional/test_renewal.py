@@ -70,10 +70,16 @@ def until(condition):
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("way", ["warm", "long"])
 def test_the_old_set_is_handed_out_and_the_next_run_finds_a_new_one(
-    at, environ, sandbox
+    at, environ, sandbox, way
 ):
+    cache = Path(environ["STS_PLUGIN_CACHE_DIR"])
+    if way == "long":  # a variable in the path: no record is left
+        environ |= {"FOLDER": str(sandbox.folder), "AWS_CONFIG_FILE": "$FOLDER/config"}
     first = at(0)
+    until(lambda: way == "long" or (at(0) and list(cache.glob("*.warm"))))
+    assert bool(list(cache.glob("*.warm"))) is (way == "warm")
     assert at(29 * MINUTE) == first
     assert renewals(environ) == []
     assert at(DUE) == first
@@ -112,8 +118,8 @@ def test_nobody_waits_for_a_renewal_and_it_holds_nothing_of_whoever_started_it(
     (process,) = renewals(environ)
     folder = Path(f"/proc/{process}")
     until(lambda: "sts_plugin" in (folder / "cmdline").read_text())
-    streams = {os.readlink(folder / "fd" / str(number)) for number in range(3)}
-    assert streams == {"/dev/null"}
+    streams = {(folder / "fd" / str(number)).readlink() for number in range(3)}
+    assert streams == {Path("/dev/null")}
     state = (folder / "stat").read_text().rpartition(")")[2].split()
     session, terminal = state[3], state[4]
     assert (session, terminal) == (str(process), "0")
