@@ -10,7 +10,6 @@ interpreter, which is started as often, after each poll.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import statistics
 import time
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cases import Bar, Case
 from stage import staged
-from timing import CannotRun
+from timing import CannotRun, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,40 +46,6 @@ class Life:
     floor: list[float]
 
 
-class Lives:
-    """The lives that were watched so far; one more is watched when it is asked for."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._calls = stage.sandbox.journal.calls
-        self._poll = stage.warm("jump").milliseconds
-        self._floor = stage.python("-c", "pass").milliseconds
-        self._lives: list[Life] = []
-
-    def each(self, take: Callable[[Life], float]) -> Callable[[], float]:
-        """Return a case: what is taken of one life after the other."""
-        numbers = itertools.count()
-
-        def run() -> float:
-            number = next(numbers)
-            while number >= len(self._lives):
-                self._lives.append(self._watch())
-            return take(self._lives[number])
-
-        return run
-
-    def _watch(self) -> Life:
-        """Poll for as long as a set lives: it is renewed meanwhile."""
-        life, calls = Life([], []), len(self._calls())
-        ends = time.monotonic() + LIFE_SECONDS
-        while (began := time.monotonic()) < ends:
-            life.polls.append(self._poll())
-            life.floor.append(self._floor())
-            time.sleep(max(0.0, began + POLL_SECONDS - time.monotonic()))
-        if len(self._calls()) == calls:
-            raise CannotRun(f"nothing was renewed within {LIFE_SECONDS} s")
-        return life
-
-
 @contextlib.contextmanager
 def cases(options: Options) -> Iterator[list[Case]]:
     """Set up a stage whose session is long and whose roles are short."""
@@ -88,7 +53,7 @@ def cases(options: Options) -> Iterator[list[Case]]:
     with staged() as stage:
         stage.ours("alice").output()
         stage.sandbox.lifetime_seconds = LIFE_SECONDS
-        each = Lives(stage).each
+        each = Shared(watcher(stage)).each
         median = statistics.median
         yield [
             Case(SLOWEST, each(lambda life: max(life.polls)), MEDIAN),
@@ -96,3 +61,22 @@ def cases(options: Options) -> Iterator[list[Case]]:
             Case(SLOWEST_PYTHON, each(lambda life: max(life.floor)), MEDIAN_PYTHON),
             Case(MEDIAN_PYTHON, each(lambda life: median(life.floor))),
         ]
+
+
+def watcher(stage: Stage) -> Callable[[], Life]:
+    """Return what polls for as long as a set lives: it is renewed meanwhile."""
+    calls = stage.sandbox.journal.calls
+    poll, floor = stage.warm("jump"), stage.python("-c", "pass")
+
+    def watch() -> Life:
+        life, before = Life([], []), len(calls())
+        ends = time.monotonic() + LIFE_SECONDS
+        while (began := time.monotonic()) < ends:
+            life.polls.append(poll.milliseconds())
+            life.floor.append(floor.milliseconds())
+            time.sleep(max(0.0, began + POLL_SECONDS - time.monotonic()))
+        if len(calls()) == before:
+            raise CannotRun(f"nothing was renewed within {LIFE_SECONDS} s")
+        return life
+
+    return watch

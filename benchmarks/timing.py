@@ -8,17 +8,20 @@ most. A ratio is one median through another one of the same run.
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CannotRun", "Process", "Summary", "interleave", "ratio"]
+__all__ = ["CannotRun", "Process", "Shared", "Summary", "interleave", "ratio"]
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 120
 """What a single process may take before it counts as hanging."""
@@ -106,6 +109,29 @@ class Summary:
 def ratio(one: Summary, other: Summary) -> float:
     """Return the median of one through the median of another."""
     return one.median / other.median
+
+
+class Shared(Generic[T]):
+    """One run that tells the times of several cases, made when the first of them asks.
+
+    Each case gets what it takes of one run after the other, whatever their order.
+    """
+
+    def __init__(self, run: Callable[[], T]) -> None:
+        self._run = run
+        self._done: list[T] = []
+
+    def each(self, take: Callable[[T], float]) -> Callable[[], float]:
+        """Return a case: what is taken of the next run."""
+        numbers = itertools.count()
+
+        def case() -> float:
+            number = next(numbers)
+            while number >= len(self._done):
+                self._done.append(self._run())
+            return take(self._done[number])
+
+        return case
 
 
 def interleave(

@@ -9,7 +9,7 @@ import time
 import pytest
 from cases import Bar, Case, LeftOut
 from report import Result, as_json, as_table, as_verdicts, machine
-from timing import CannotRun, Process, Summary, interleave, ratio
+from timing import CannotRun, Process, Shared, Summary, interleave, ratio
 
 BARS = (Bar("S1", "ours", "theirs", 1.0), Bar("S3", "ours", "theirs", 5, "ms over"))
 FOUND = (
@@ -44,6 +44,13 @@ def test_cases_are_run_in_turn_each_round_beginning_with_another_one():
     times = interleave(runs, 2, warm_up=1)
     assert "".join(ran) == "abcbcacab"
     assert times == {"a": [6, 8], "b": [4, 9], "c": [5, 7]}  # not those of the first
+
+
+def test_cases_of_one_run_get_the_same_one_in_whichever_order_they_ask():
+    runs = iter([(1.0, 2.0), (3.0, 4.0)])
+    shared = Shared(lambda: next(runs))
+    first, second = shared.each(lambda run: run[0]), shared.each(lambda run: run[1])
+    assert [first(), second(), second(), first()] == [1.0, 2.0, 4.0, 3.0]
 
 
 def test_a_process_is_timed_from_its_start_to_its_end():
