@@ -204,7 +204,7 @@ def peer_cases(
             try:
                 process = stack.enter_context(peer.ready(stage, programs))
                 process.output()  # fills its cache, and says whether it works
-            except CannotRun as error:
+            except (CannotRun, OSError) as error:  # it does not work; it is not there
                 found.append(LeftOut(peer.name, str(error)))
             else:
                 found.append(Case(peer.name, process.milliseconds, against))
@@ -229,13 +229,15 @@ def install(folder: Path, peer: Peer) -> str:
 
 def versions(folder: Path | None) -> dict[str, str]:
     """Return the versions of the peers that are installed, ours beside them."""
-    found = {name: metadata.version(name) for name in ("sts-plugin", "botocore", CLI)}
+    places = dict.fromkeys(("sts-plugin", "botocore", "boto3", CLI), sys.path)
     for peer in PEERS if folder else ():
-        pattern = f"{peer.package}/lib/*/site-packages"
-        paths = [str(path) for path in Path(folder or "").glob(pattern)]
-        for one in metadata.distributions(name=peer.package, path=paths):
-            found[peer.package] = one.version
-    return found
+        paths = Path(folder or "").glob(f"{peer.package}/lib/*/site-packages")
+        places[peer.package] = [str(path) for path in paths]
+    return {
+        name: one.version
+        for name, paths in places.items()
+        for one in metadata.distributions(name=name, path=paths)
+    }
 
 
 def main(folder: Path) -> None:

@@ -152,7 +152,7 @@ def as_table(result: Result) -> str:
     lines += [_line(line, widths) for line in cells]
     lines += [f"left out: {one.name}: {one.why}" for one in result.left_out]
     runs = max(row.times.runs for row in result.rows)
-    return "\n".join([f"## {result.group}: {result.title} {runs} rounds.", "", *lines])
+    return "\n".join([f"## {result.group}: {result.title} Rounds: {runs}.", "", *lines])
 
 
 def as_verdicts(result: Result) -> list[str]:

@@ -49,10 +49,18 @@ def measure(name: str, options: Options) -> Result:
     return Result.of(name, title(group), group.BARS, found, times)
 
 
+def count(text: str) -> int:
+    """Parse a number of rounds."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def herd(text: str) -> tuple[int, int]:
     """Parse ``20x5``."""
     processes, _, threads = text.partition("x")
-    return int(processes), int(threads)
+    return count(processes), count(threads)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("groups", nargs="*", metavar="GROUP", help="which ones to run (all)")
     add("--list", action="store_true", help="say what the groups measure, and end")
-    add("--rounds", type=int, default=defaults.rounds, help="counted runs of a case")
+    add("--rounds", type=count, default=defaults.rounds, help="counted runs of a case")
     add("--json", metavar="FILE", help="write it as JSON; - for standard output")
     add("--check", action="store_true", help="say which bars hold")
     add("--peers", type=Path, metavar="FOLDER", help="where peers.py installed them")

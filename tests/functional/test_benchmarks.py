@@ -42,7 +42,7 @@ def test_every_group_can_be_loaded_and_says_what_it_measures():
     assert all(line.partition(": ")[2].endswith(".") for line in lines)
 
 
-@pytest.mark.parametrize("words", [["nothing"], ["warm", "--herd", "many"]])
+@pytest.mark.parametrize("words", [["nothing"], ["--herd", "many"], ["--rounds", "0"]])
 def test_a_wrong_word_is_refused(words):
     done = run(*words)
     assert done.returncode == 2

@@ -98,7 +98,7 @@ def test_a_bar_is_times_a_peer_or_milliseconds_over_it(ours, holds):
 
 def test_the_table_names_the_spread_and_what_was_left_out():
     lines = as_table(result_of((20.0, 24.0, 28.0))).splitlines()
-    assert lines[0] == "## warm: A warm hit. 3 rounds."
+    assert lines[0] == "## warm: A warm hit. Rounds: 3."
     heads, _, theirs, ours = (
         [cell.strip() for cell in x.split("|")] for x in lines[2:6]
     )
