@@ -82,7 +82,10 @@ class Stage:
 @contextlib.contextmanager
 def staged(**extra: str) -> Iterator[Stage]:
     """Set up a stage; ``extra`` are variables for its processes."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+    # What was started in the background may still write there at the end.
+    with tempfile.TemporaryDirectory(
+        prefix="bench-", ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         home = folder / "home"
         home.mkdir(mode=0o700)
