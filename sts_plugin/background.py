@@ -10,8 +10,9 @@ whole machine. ``warm`` starts the same one by its own means.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from sts_plugin import warm
 from sts_plugin.forms import yes
 from sts_plugin.mfa_settings import spoken
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["renewable", "start"]
 
-VARIABLE = "STS_PLUGIN_BACKGROUND"
+VARIABLE: Final = "STS_PLUGIN_BACKGROUND"
+
+CODE: Final = warm.CODE.decode()
 
 
 def renewable(plan: Plan, environ: Mapping[str, str]) -> bool:
@@ -49,7 +52,7 @@ def start(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
 
     subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-P", "-m", "sts_plugin", "renew", *arguments],
-        env=dict(environ),
+        env={key: one for key, one in environ.items() if key != CODE},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -56,8 +56,14 @@ NAMES = frozenset({b"HOME", b"LANG", b"XDG_CACHE_HOME", b"XDG_DATA_HOME"})
 """Variables that the long way looks at: ours and AWS's, where folders are, and how text
 is read and written."""
 
+CODE = b"STS_PLUGIN_MFA_CODE"
+"""What is for a run that somebody waits for, and not for one in the background."""
+
 DESCRIPTORS = 1024
 """What programs have open at most, unless they ask for more."""
+
+RENEWAL_NICENESS = 5
+"""A renewal lets those go first who poll meanwhile."""
 
 STAMP, STAMPED = b'{"stamp": "', b'", '
 
@@ -370,10 +376,11 @@ def _renew(arguments: list[str], claim: str, environ: dict[bytes, bytes]) -> Non
         )
         posix.fchmod(claimed, 0o600)  # umask 0777 took it away
         posix.closerange(3, DESCRIPTORS)
+        posix.nice(RENEWAL_NICENESS)  # we are about to end
         posix.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "sts_plugin", "renew", *arguments[1:]],
-            environ,
+            {name: value for name, value in environ.items() if name != CODE},
             file_actions=[
                 (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
                 (posix.POSIX_SPAWN_DUP2, 0, 1),

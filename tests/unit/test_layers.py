@@ -117,7 +117,7 @@ TABLE = {
         " cache sealing cache_key mfa.command mfa.variable mfa.ways proofs sts iam"
         " sources resolve"
     ),
-    "background": "forms mfa_settings",
+    "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
