@@ -41,7 +41,8 @@ TABLE = {
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
-    "limits": "errors model forms actions",
+    "service_model": "",
+    "limits": "errors model forms actions service_model",
     "rules": "errors settings forms",
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
@@ -368,6 +369,7 @@ LEVELS = (
         "directory",
         "ledger",
         "quiet",
+        "service_model",
         "watcher",
         "core_dumps",
     ),
