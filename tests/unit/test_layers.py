@@ -103,6 +103,7 @@ TABLE = {
     "refusals": "errors skew",
     "retries": "errors settings",
     "aws": "deadline settings model quiet refusals",
+    "direct": "settings service_model",
     "sts": "errors settings skew model botocore_session limits refusals retries aws",
     "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
@@ -113,8 +114,9 @@ TABLE = {
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
     "engine": (
-        "errors settings guard profiles endpoint botocore_session plan store memory"
-        " cache sealing cache_key mfa.command mfa.ways proofs sts iam sources resolve"
+        "errors settings guard profiles endpoint botocore_session direct plan store"
+        " memory cache sealing cache_key mfa.command mfa.ways proofs sts iam sources"
+        " resolve"
     ),
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
@@ -190,6 +192,8 @@ TYPES = {
     "refusals": "model",
     "sources": "profiles",
     "resolve": "watcher locks cache mfa",
+    "direct": "model",
+    "sts": "direct",
     "engine": "watcher model chain",
     "client": "sts",
     "cli.common": "model store",
@@ -397,6 +401,7 @@ LEVELS = (
         "botocore_session",
         "endpoint",
         "aws",
+        "direct",
     ),
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "given", "ourselves", "sources", "sts"),
