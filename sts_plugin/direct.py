@@ -50,6 +50,9 @@ HERE: Final = frozenset(
 """botocore's settings (by the names in ``botocore.configprovider``) that Direct knows.
 Whoever has set another one, now or in a later botocore, gets its client."""
 
+BESIDE: Final = frozenset({"sts", "tcp_keepalive"})
+"""Keys that botocore, or an older one, looks up without having them in its table."""
+
 ODD_REGIONS: Final = ("fips", "global")
 """Names with these in them are no regions, and botocore makes something of each."""
 
@@ -97,7 +100,7 @@ def _suits(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
     )
     from botocore.loaders import Loader  # noqa: PLC0415
 
-    if endpoint.profile is None or "sts" in endpoint.keys:
+    if endpoint.profile is None or BESIDE & endpoint.keys:
         return False
     if endpoint.region is None:
         # An empty one is none to us, and an error to botocore.
@@ -184,24 +187,32 @@ class Direct:
             self._signature(Keys(signer), "sts", self._region).add_auth(request)
         once = request.context["retries"]["invocation-id"]
         request.headers["amz-sdk-invocation-id"] = once
-        request.headers["amz-sdk-request"] = "attempt=1; max=1"
+        most = "" if _retry_mode() == "legacy" else "; max=1"
+        request.headers["amz-sdk-request"] = f"attempt=1{most}"
+
+
+def _retry_mode() -> str:
+    """Return the one that counts where nothing is set: botocore's affair."""
+    from botocore.configprovider import (  # noqa: PLC0415 - in memory already
+        BOTOCORE_DEFAUT_SESSION_VARIABLES as KNOWN,
+    )
+
+    return str(KNOWN["retry_mode"][2])
 
 
 def _user_agent(*, signed: bool, overridden: bool) -> str:
     """Return what botocore's client would say of itself, by which AWS counts."""
     from botocore import __version__  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.configprovider import (  # noqa: PLC0415
-        BOTOCORE_DEFAUT_SESSION_VARIABLES as KNOWN,
-    )
     from botocore.context import start_as_current_context  # noqa: PLC0415
     from botocore.useragent import (  # noqa: PLC0415
         UserAgentString,
         register_feature_ids,
     )
 
-    mode = KNOWN["retry_mode"][2]
-    config = Config(user_agent_extra="sts-plugin", retries={"mode": mode})
+    mode = _retry_mode()
+    retries: Any = {"mode": mode}
+    config = Config(user_agent_extra="sts-plugin", retries=retries)
     agent: Any = UserAgentString.from_environment()
     agent.set_session_config("Botocore", __version__, None)
     features = {

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -346,3 +349,28 @@ def test_what_the_signer_is_given_shows_no_secret():
     assert keys.token == "token//of+it=="
     assert Keys(SIGNERS["user"]).token is None
     assert "another" not in f"{keys!r}{keys}{vars(keys)}"
+
+
+LOGGERS = """
+import logging
+from sts_plugin.direct import make_direct
+from sts_plugin.model import Credentials, Endpoint, Secret
+
+made = make_direct(Endpoint("eu-west-1", "http://127.0.0.1:{port}", profile="p"), {{}})
+known = set(logging.root.manager.loggerDict)
+try:
+    made.ask("GetCallerIdentity", {{}}, Credentials("A", Secret("s")))
+except Exception as error:
+    print(type(error).__name__)
+print(sorted(logging.root.manager.loggerDict.keys() - known))
+"""
+
+
+def test_a_call_makes_no_logger_that_nobody_has_silenced(world):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        script = LOGGERS.format(port=closed.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+    assert done.stdout.split("\n", 1) == ["EndpointConnectionError", "[]\n"]

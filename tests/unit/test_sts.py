@@ -60,7 +60,7 @@ def way(request):
 
     def shorter(endpoint):
         made = make_direct(replace(endpoint, profile="p"), os.environ)
-        assert made is not None
+        assert made is not None or endpoint.region is None
         return made
 
     with pytest.MonkeyPatch.context() as patch:
