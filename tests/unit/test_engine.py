@@ -143,9 +143,9 @@ def test_a_folder_that_can_be_used_is(engine, stores):
     assert [store.path for store in stores] == [made.store.path]
 
 
-@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("options", [{}, {"alone": True}])
 def test_hooks_that_others_have_put_into_botocore_are_met_unless_we_are_alone(
-    aws, stock, tmp_path, mocker, alone
+    aws, stock, tmp_path, mocker, options
 ):
     # As moto does it: a program's tests must not reach AWS by way of us.
     def mock(request, **_event):
@@ -163,12 +163,12 @@ def test_hooks_that_others_have_put_into_botocore_are_met_unless_we_are_alone(
         f"[profile q]\nendpoint_url = http://127.0.0.1:1\nregion = us-east-1\n{STATIC}"
     )
     environ = {**aws.environ, "STS_PLUGIN_CACHE_DIR": str(tmp_path / "cache")}
-    engine = Engine(environ, watcher=Watcher(print), alone=alone)
+    engine = Engine(environ, watcher=Watcher(print), **options)
     sts = engine.sts(engine.plan("q"))
     mocker.patch.object(Budget, "wait", return_value=False)
     with pytest.raises(StsPluginError):
         sts.caller_identity(Credentials("A", Secret("s")))
-    assert asked == ([] if alone else ["http://127.0.0.1:1/"])
+    assert asked == ([] if options else ["http://127.0.0.1:1/"])
 
 
 def test_files_are_read_anew_for_each_question(engine, aws):
