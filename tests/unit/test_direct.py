@@ -178,7 +178,7 @@ VARIABLES = {
     "AWS_ENDPOINT_URL": ["http://127.0.0.1:1", "no url"],
     "AWS_ENDPOINT_URL_STS": ["https://sts.example/path", ""],
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": ["true", "false"],
-    "AWS_MAX_ATTEMPTS": ["7"],
+    "AWS_MAX_ATTEMPTS": ["7", "many"],
     "HTTPS_PROXY": ["http://proxy:3128"],
     "HTTP_PROXY": ["http://user:secret@proxy:3128"],
     "NO_PROXY": ["amazonaws.com,127.0.0.1"],
@@ -187,8 +187,10 @@ VARIABLES = {
 KEYS = {
     "ca_bundle": ["/profile.pem", ""],
     "endpoint_url": ["http://profile.example"],
-    "max_attempts": ["3"],
+    "max_attempts": ["3", "many"],
+    "metadata_service_timeout": ["never"],
     "output": ["json"],
+    "parameter_validation": ["false", "maybe"],
     "region": ["eu-west-1", "us-gov-west-1", "", "-x", "xx-foo-9"],
 }
 # Most of these bring the client back.
@@ -204,7 +206,8 @@ MORE_VARIABLES = {
 MORE_KEYS = {
     "auth_scheme_preference": ["sigv4a,sigv4"],
     "defaults_mode": ["standard", "odd"],
-    "retry_mode": ["legacy", "standard"],
+    "retry_mode": ["legacy", "standard", "odd"],
+    "s3": ["\n  use_arn_region = maybe", "odd"],
     "sdk_ua_app_id": ["app"],
     "sts": ["\n  signature_version = v2"],
     "sts_regional_endpoints": ["legacy"],
