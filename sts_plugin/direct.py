@@ -14,7 +14,6 @@ these hang on clients and sessions.
 from __future__ import annotations
 
 import os
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_plugin import service_model, settings
@@ -129,6 +128,8 @@ class Direct:
 
     def __init__(self, endpoint: Endpoint, environ: Mapping[str, str]) -> None:
         # All of it now: a logger that is made during a call would not be quiet.
+        import socket  # noqa: PLC0415 - a run without a call does without it
+
         from botocore.auth import SigV4Auth  # noqa: PLC0415 - heavy: late
         from botocore.endpoint import EndpointCreator  # noqa: PLC0415
         from botocore.hooks import HierarchicalEmitter  # noqa: PLC0415
