@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from sts_plugin.model import Call
     from sts_plugin.retries import Budget
 
-__all__ = ["Time", "answer_to", "make_client"]
+    Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+__all__ = ["Ask", "Time", "answer_to", "by_client", "make_client"]
 
 
 def make_client(
@@ -63,6 +65,17 @@ def make_client(
     )
 
 
+def by_client(client: Any) -> Ask:  # noqa: ANN401 - the botocore seam
+    """Return the way to ask AWS by a client."""
+    from botocore import xform_name  # noqa: PLC0415 - in memory already
+
+    def ask(action: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        method: Callable[..., Mapping[str, Any]] = getattr(client, xform_name(action))
+        return method(**arguments)
+
+    return ask
+
+
 @dataclass(frozen=True, slots=True)
 class Time:
     """What an attempt has: seconds that are counted off a budget; and when it is."""
@@ -76,7 +89,7 @@ def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
     action: str,
     arguments: Mapping[str, Any],
     *,
-    client: Callable[[], Any],
+    ask: Callable[[], Ask],
     what: str,
     signer: Credentials | None,
     time: Time,
@@ -86,18 +99,17 @@ def answer_to(  # noqa: PLR0913 - what a call and its errors are made of
 ) -> Mapping[str, Any] | StsPluginError:
     """Make a call once, and return the answer, or why there is none.
 
-    ``arguments`` may hold secrets, at any depth. ``what`` is the call in words.
+    ``arguments`` may hold secrets, at any depth. ``ask`` makes what asks AWS: a way
+    that knows the signer. ``what`` is the call in words.
     ``elsewhere``: what takes too long here may do better in another region.
     """
     from botocore import exceptions as aws  # noqa: PLC0415 - heavy: late
-    from botocore import xform_name  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
-        made = quietly(client)()
-        method: Callable[..., Mapping[str, Any]] = getattr(made, xform_name(action))
+        made = quietly(ask)()
         # No partial: it would show its arguments to whoever looks at this frame.
-        sent = quietly(lambda: method(**_revealed(arguments)), what)
+        sent = quietly(lambda: made(action, _revealed(arguments)), what)
         with time.budget:
             return within(time.seconds, sent)
     except TimeoutError:

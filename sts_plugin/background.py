@@ -9,7 +9,6 @@ whole machine. ``warm`` starts the same one by its own means.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin import warm
@@ -51,7 +50,7 @@ def start(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     import subprocess  # noqa: PLC0415 - for this only
 
     subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-P", "-m", "sts_plugin", "renew", *arguments],
+        [*warm.itself(), "renew", *arguments],
         env={key: one for key, one in environ.items() if key != CODE},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -61,6 +61,8 @@ def find_endpoint(
         fallback=_fallback(known, url[0]) if known else None,
         region_from=found[1],
         url_from=url[1],
+        keys=_keys(known),
+        ca_bundle=_ca_bundle(known),
     )
 
 
@@ -91,7 +93,18 @@ def _fallback(profile: Profile, url: str) -> Endpoint | None:
         profile=profile.name,
         region_from=str(region.origin),
         url_from=str(other.origin) if other else "",
+        keys=_keys(profile),
+        ca_bundle=_ca_bundle(profile),
     )
+
+
+def _keys(profile: Profile | None) -> frozenset[str]:
+    return frozenset(profile.settings()) if profile else frozenset()
+
+
+def _ca_bundle(profile: Profile | None) -> str | None:
+    setting = profile.plain("ca_bundle") if profile else None
+    return setting.value if setting else None
 
 
 def _urls(

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from sts_plugin.botocore_session import make_session
 from sts_plugin.cache import Cache
 from sts_plugin.cache_key import CacheKey
+from sts_plugin.direct import make_direct
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.guard import guarded
-from sts_plugin.iam import Iam
 from sts_plugin.memory import MemoryStore, UnwrittenStore
-from sts_plugin.mfa.command import refuse_recursion
 from sts_plugin.mfa.variable import VARIABLE
 from sts_plugin.mfa.ways import sources
 from sts_plugin.plan import make_plan
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sts_plugin.chain import Link
+    from sts_plugin.direct import Direct
+    from sts_plugin.iam import Iam
     from sts_plugin.model import Call, Credentials, Endpoint, Life, Plan, Secret
     from sts_plugin.sealing import Seal
     from sts_plugin.store import Store
@@ -88,6 +89,8 @@ class Engine:
     """Plans and credentials for the profiles of one environment.
 
     ``watcher`` is told what happens. ``session`` is for plugins: see ``sts.Sts``.
+    ``alone``: nobody else uses botocore in this process, so that none of their hooks
+    are passed over where STS is asked without a client.
     The two AWS files are read anew for each question, so that an edit counts at once.
     """
 
@@ -97,12 +100,14 @@ class Engine:
         *,
         watcher: Watcher,
         session: Callable[[str | None], Any] | None = None,
+        alone: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._environ = environ
         self._settings = Settings.from_environ(environ)
         self._watcher = watcher
         self._session = session
+        self._alone = alone
         self._now = now
         self._logged_in: set[str] = set()
         self._memory = MemoryStore(wait_seconds=self._settings.lock_wait_seconds)
@@ -226,6 +231,9 @@ class Engine:
         """Raise if we run inside a command that the holder of the lock waits for."""
         proof, source = call.proof, plan.source
         if call.mfa_serial:
+            # Whoever has a session by now needs no code, and no command for one.
+            from sts_plugin.mfa.command import refuse_recursion  # noqa: PLC0415
+
             refuse_recursion(call.mfa_serial, self._environ)
         if proof and proof.how == "process":
             setting = proof.setting
@@ -240,10 +248,17 @@ class Engine:
 
     def sts_at(self, endpoint: Endpoint) -> Sts:
         """Return the STS of an endpoint."""
-        return Sts(endpoint, session=self._make_session, now=self._now)
+        return Sts(
+            endpoint,
+            session=self._make_session,
+            direct=self._direct,
+            now=self._now,
+        )
 
     def iam(self, plan: Plan) -> Iam:
         """Return the IAM that goes with the STS of a plan."""
+        from sts_plugin.iam import Iam  # noqa: PLC0415 - for commands about keys alone
+
         return Iam(plan.endpoint, session=self._make_session)
 
     def endpoint(self, profile: str) -> Endpoint:
@@ -253,6 +268,9 @@ class Engine:
         """
         profiles = load_profiles(self._environ)
         return find_endpoint(profiles, profiles.get(profile), self._environ)
+
+    def _direct(self, endpoint: Endpoint) -> Direct | None:
+        return make_direct(endpoint, self._environ) if self._alone else None
 
     def _make_session(self, name: str | None) -> Any:  # noqa: ANN401 - the botocore seam
         make = self._session or (

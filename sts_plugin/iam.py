@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
-from sts_plugin.aws import Time, answer_to, make_client
+from sts_plugin.aws import Time, answer_to, by_client, make_client
 from sts_plugin.botocore_session import make_session
 from sts_plugin.errors import Refused, StsPluginError, Unreachable
 from sts_plugin.model import Credentials, Secret
@@ -112,7 +112,7 @@ class Iam:
             answer = answer_to(
                 action,
                 arguments,
-                client=lambda: self._client(signer),
+                ask=lambda: by_client(self._client(signer)),
                 what=action,
                 signer=signer,
                 time=Time(budget.left, budget, datetime.now(UTC)),

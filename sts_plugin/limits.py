@@ -10,7 +10,6 @@ in the documentation and not in the model; these are in ``STRICTER``.
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from sts_plugin.actions import ACTIONS
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.forms import wrong
 from sts_plugin.model import Secret
+from sts_plugin.service_model import service_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,16 +128,8 @@ def _key(action: str, argument: str) -> str:
     return next((key for key, (name, _) in keys.items() if name == argument), argument)
 
 
-@functools.cache
-def _model() -> dict[str, Any]:
-    from botocore.loaders import Loader  # noqa: PLC0415 - heavy: late
-
-    model: dict[str, Any] = Loader().load_service_model("sts", "service-2")
-    return model
-
-
 def _input(action: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    model = _model()
+    model = service_model()
     shapes = model["shapes"]
     return shapes[model["operations"][action]["input"]["shape"]], shapes
 

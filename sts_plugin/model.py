@@ -216,7 +216,8 @@ class Endpoint:
     ``sts_regional_endpoints``. ``profile`` is the one whose other network settings
     (proxies, FIPS, certificates ...) botocore is to use. ``fallback`` is the STS of
     another region, for when this one cannot be reached. The ``_from`` fields say
-    where region and URL were found.
+    where region and URL were found. ``keys`` are the names of all keys of ``profile``,
+    and ``ca_bundle`` is the one that says which certificates are trusted.
     """
 
     region: str | None = None
@@ -226,6 +227,8 @@ class Endpoint:
     fallback: Endpoint | None = None
     region_from: str = field(default="", compare=False)
     url_from: str = field(default="", compare=False)
+    keys: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    ca_bundle: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ tokens and MFA codes. What is sent once more, and when, is decided in ``retries`
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sts_plugin import settings
-from sts_plugin.aws import Time, answer_to, make_client
+from sts_plugin.aws import Time, answer_to, by_client, make_client
 from sts_plugin.botocore_session import make_session
 from sts_plugin.errors import ConfigurationError, StsPluginError, Unreachable
 from sts_plugin.limits import problems
@@ -26,6 +27,8 @@ from sts_plugin.skew import skew, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sts_plugin.aws import Ask
+    from sts_plugin.direct import Direct
     from sts_plugin.model import Call, Endpoint
 
 __all__ = ["Identity", "IdentityToken", "Sts", "call_of"]
@@ -68,7 +71,8 @@ class Sts:
     """STS at one endpoint, for one run: its calls share the time that a run has.
 
     ``session`` makes a botocore session for a profile name (or None); a plugin
-    passes the session of its host instead.
+    passes the session of its host instead. ``direct`` makes a shorter way to an
+    endpoint than by a client, or None where there is none: see ``direct``.
     """
 
     def __init__(
@@ -76,9 +80,12 @@ class Sts:
         endpoint: Endpoint,
         *,
         session: Callable[[str | None], Any] | None = None,
+        direct: Callable[[Endpoint], Direct | None] = lambda _endpoint: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._endpoint = endpoint
+        self._make_direct = direct
+        self._direct: dict[Endpoint, Direct | None] = {}
         self._make_session = session or make_session
         self._session: Any = None
         self._now = now
@@ -220,13 +227,22 @@ class Sts:
         return answer_to(
             action,
             arguments,
-            client=lambda: self._client(caller),
+            ask=lambda: self._way(caller),
             what=what,
             signer=caller,
             call=call,
             time=Time(seconds, self._budget, self._now()),
             elsewhere=self._endpoint.fallback is not None,
         )
+
+    def _way(self, caller: Credentials | None) -> Ask:
+        """Return what asks STS, signed by ``caller``: over the same connection."""
+        endpoint = self._endpoint
+        if endpoint not in self._direct:
+            self._direct[endpoint] = self._make_direct(endpoint)
+        if direct := self._direct[endpoint]:
+            return functools.partial(direct.ask, signer=caller)
+        return by_client(self._client(caller))
 
     def _client(self, caller: Credentials | None) -> Any:  # noqa: ANN401 - the botocore seam
         if self._session is None:

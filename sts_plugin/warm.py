@@ -30,6 +30,7 @@ __all__ = [
     "folder_of",
     "hit",
     "identity",
+    "itself",
     "opening",
     "question",
     "record",
@@ -233,8 +234,11 @@ def claim_name(key: str, early: int, until: int, now: int) -> str:
 # --- The hit ---
 
 
-def hit(arguments: list[str], package: str) -> int | None:
-    """Answer on stdout, and return the exit code; None where the long way must."""
+def hit(arguments: list[str], package: str, *program: str) -> int | None:
+    """Answer on stdout, and return the exit code; None where the long way must.
+
+    ``program`` is what goes the long way, where that is not this interpreter.
+    """
     try:
         found = _found(arguments, posix.environ, package)
     except Exception:  # noqa: BLE001 - not sure means miss, whatever it is
@@ -244,7 +248,7 @@ def hit(arguments: list[str], package: str) -> int | None:
     document, claim = found
     code = _print(document)
     if code == 0 and claim:
-        _renew(arguments, claim, posix.environ)
+        _renew([*(program or itself()), "renew", *arguments[1:]], claim, posix.environ)
     return code
 
 
@@ -362,7 +366,13 @@ def _print(data: bytes) -> int | None:
     return 0
 
 
-def _renew(arguments: list[str], claim: str, environ: dict[bytes, bytes]) -> None:
+def itself() -> list[str]:
+    """Return the words by which this interpreter runs this package once more."""
+    flags = ["-E"] if sys.flags.ignore_environment else []
+    return [sys.executable, *flags, "-P", "-m", "sts_plugin"]
+
+
+def _renew(command: list[str], claim: str, environ: dict[bytes, bytes]) -> None:
     """Start a process that renews the entry, unless somebody else has made the claim.
 
     It has no terminal and nothing of our caller's: an SDK waits until nobody holds its
@@ -378,8 +388,8 @@ def _renew(arguments: list[str], claim: str, environ: dict[bytes, bytes]) -> Non
         posix.closerange(3, DESCRIPTORS)
         posix.nice(RENEWAL_NICENESS)  # we are about to end
         posix.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", "sts_plugin", "renew", *arguments[1:]],
+            command[0],
+            command,
             {name: value for name, value in environ.items() if name != CODE},
             file_actions=[
                 (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),

@@ -12,15 +12,15 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from sts_plugin import __version__
-from sts_plugin.cli import ask, credentials, inspect, keys, mfa, sandbox, sessions
 from sts_plugin.cli.common import tell
 from sts_plugin.errors import StsPluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
 __all__ = ["build_parser", "run"]
@@ -28,21 +28,37 @@ __all__ = ["build_parser", "run"]
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of every program that a signal ends (128 + SIGINT)."""
 
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "credentials": ("credential-process", "renew"),
+    "inspect": ("explain", "status"),
+    "sessions": ("login", "logout"),
+    "mfa": ("mfa",),
+    "keys": ("keys",),
+    "ask": ("whoami", "key-info", "decode", "web-identity-token"),
+    "sandbox": ("sandbox",),
+}
+"""The modules of the commands, in the order of ``--help``, and what is in each."""
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, or enough of it for a ``command``.
+
+    One that does not exist gets the whole, which says so.
+    """
     parser = argparse.ArgumentParser(
         prog="sts-plugin",
         description="AWS STS credentials for every SDK on this machine.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (credentials, inspect, sessions, mfa, keys, ask, sandbox):
-        group.add(commands)
+    needed = [group for group, names in GROUPS.items() if command in names]
+    for group in needed or GROUPS:
+        # Not at the top: a command need not wait for what the others import.
+        import_module(f"sts_plugin.cli.{group}").add(commands)
     # A --prof would work by hand, but nobody else who reads a credential_process line
     # of ours would understand it.
-    for command in (parser, *commands.choices.values()):
-        command.allow_abbrev = False
+    for one in (parser, *commands.choices.values()):
+        one.allow_abbrev = False
     return parser
 
 
@@ -58,7 +74,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with _ending_on_signals():
             words = argparse.Namespace(words=tuple(arguments))
-            options = build_parser().parse_args(arguments, words)
+            parser = build_parser(*arguments[:1])
+            options = parser.parse_args(arguments, words)
             code: int = options.command(options)
     except StsPluginError as error:
         tell(error.line)

@@ -92,7 +92,7 @@ def _abandon(stream: TextIO) -> None:
 
 def make_engine() -> Engine:
     """Return the engine for this process's environment."""
-    return Engine(os.environ, watcher=TerminalWatcher(tell))
+    return Engine(os.environ, watcher=TerminalWatcher(tell), alone=True)
 
 
 def cache_of(engine: Engine) -> Cache:

@@ -132,3 +132,26 @@ def test_the_proxy_of_the_environment_is_used(program, write_config, relay, exem
     else:
         assert server.requests == ["POST http://sts.example:8080/ HTTP/1.1"]
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_hops_of_a_chain_share_one_connection_and_its_handshake(
+    program, write_config, relay, authority, sandbox
+):
+    made, file = authority
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.issue_cert("127.0.0.1").configure_cert(context)
+    server = relay(context)
+    role = "role_arn = arn:aws:iam::{}:role/{}\nsource_profile = {}\n"
+    write_config(
+        f"[profile p]\nregion = us-east-1\nca_bundle = {file}\n"
+        f"endpoint_url = https://127.0.0.1:{server.port}\n"
+        + role.format("333333333333", "TaggedNext", "first")
+        + "[profile first]\n"
+        + role.format("222222222222", "Tagged", "alice")
+    )
+    done = program(
+        "credential-process", "--profile", "p", environ={"AWS_ENDPOINT_URL_STS": ""}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sandbox.journal.count("AssumeRole", outcome="ok") == 2
+    assert len(server.requests) == 1  # one for each connection

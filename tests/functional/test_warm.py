@@ -205,11 +205,13 @@ def test_a_link_to_the_command_alone_is_as_good(installation, run, tmp_path):
     assert run(program=link).stdout == answer
 
 
-def test_a_path_with_blanks_or_of_great_length_is_as_good(base, tmp_path):
+@pytest.mark.parametrize("quote", ['"', "'"], ids=["pip", "uv"])
+def test_a_path_with_blanks_or_of_great_length_is_as_good(base, tmp_path, quote):
     folder = tmp_path / ("a long path, with blanks " * 8)
     made = Installation(folder)
     # What pip writes where the kernel would not read such a first line.
-    beginning = f"#!/bin/sh\n'''exec' \"{made.python}\" \"$0\" \"$@\"\n' '''\n"
+    word = f"{quote}{made.python}{quote}"
+    beginning = f"#!/bin/sh\n'''exec' {word} \"$0\" \"$@\"\n' '''\n"
     made.write_script(beginning)
     forget_records(base[1])
     until_recorded(run_of(made.program, base[1]), base[1])
@@ -229,6 +231,13 @@ def test_every_shell_that_may_be_sh_runs_it(installation, run, shell):
     done = run(before=words)
     assert (done.returncode, done.stderr) == (0, b"")
     assert run("status", before=words).returncode == LONG_WAY
+
+
+@pytest.mark.parametrize("options", [" -E", " -sP", " -E -s"])
+def test_options_of_the_interpreter_are_no_part_of_its_path(installation, run, options):
+    installation.break_the_long_way(f"#!{installation.python}{options}\n")
+    assert run().returncode == 0
+    assert run("status").returncode in {LONG_WAY, 2}  # the kernel takes one word
 
 
 def test_without_its_module_it_takes_the_long_way(installation, run):

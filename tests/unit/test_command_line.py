@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
-from sts_plugin.cli import build_parser
+import pytest
+
+from sts_plugin.cli import GROUPS, build_parser
 
 # What each argument takes, judged. A new one fails the test until somebody has said
 # here what it takes, and that this is no secret.
@@ -54,3 +56,30 @@ def test_the_walk_meets_every_command():
     commands = {command for command, _ in arguments(build_parser())}
     assert {"credential-process", "login", "mfa add", "sandbox", "decode"} <= commands
     assert len(commands) >= 12
+
+
+def commands_of(parser):
+    (found,) = (
+        action
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return found.choices
+
+
+def test_a_command_is_found_without_the_modules_of_the_others():
+    whole = commands_of(build_parser())
+    assert list(whole) == [name for names in GROUPS.values() for name in names]
+    for group, names in GROUPS.items():
+        for name in names:
+            parser = build_parser(name)
+            assert tuple(commands_of(parser)) == names, group
+            # What it says of itself is the same.
+            mine = commands_of(parser)[name]
+            assert mine.format_help() == whole[name].format_help()
+            assert parser.format_usage() == build_parser().format_usage()
+
+
+@pytest.mark.parametrize("word", ["", "no-such", "--help", "--version", "credential"])
+def test_whatever_is_no_command_meets_the_whole_parser(word):
+    assert commands_of(build_parser(word)).keys() == commands_of(build_parser()).keys()

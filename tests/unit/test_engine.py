@@ -13,6 +13,8 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from botocore import handlers
+from botocore.exceptions import EndpointConnectionError
 
 from sts_plugin.actions import GIVEN
 from sts_plugin.cache_key import NAME, CacheKey
@@ -29,9 +31,10 @@ from sts_plugin.errors import (
 )
 from sts_plugin.keys import digest
 from sts_plugin.memory import MemoryStore, UnwrittenStore
-from sts_plugin.model import Call, Life, Origin, Secret, Setting
+from sts_plugin.model import Call, Credentials, Life, Origin, Secret, Setting
 from sts_plugin.profiles import Profile
 from sts_plugin.resolve import Resolver
+from sts_plugin.retries import Budget
 from sts_plugin.sandbox import Sandbox
 from sts_plugin.sealing import PLAIN, KeySeal, new_key
 from sts_plugin.settings import Settings
@@ -138,6 +141,34 @@ def test_a_folder_that_can_be_used_is(engine, stores):
     made = engine()
     made.credentials(made.plan("p"))
     assert [store.path for store in stores] == [made.store.path]
+
+
+@pytest.mark.parametrize("options", [{}, {"alone": True}])
+def test_hooks_that_others_have_put_into_botocore_are_met_unless_we_are_alone(
+    aws, stock, tmp_path, mocker, options
+):
+    # As moto does it: a program's tests must not reach AWS by way of us.
+    def mock(request, **_event):
+        asked.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    asked = []
+    mocker.patch.object(
+        handlers,
+        "BUILTIN_HANDLERS",
+        [*handlers.BUILTIN_HANDLERS, ("before-send", mock)],
+    )
+    stock()
+    aws.write(
+        f"[profile q]\nendpoint_url = http://127.0.0.1:1\nregion = us-east-1\n{STATIC}"
+    )
+    environ = {**aws.environ, "STS_PLUGIN_CACHE_DIR": str(tmp_path / "cache")}
+    engine = Engine(environ, watcher=Watcher(print), **options)
+    sts = engine.sts(engine.plan("q"))
+    mocker.patch.object(Budget, "wait", return_value=False)
+    with pytest.raises(StsPluginError):
+        sts.caller_identity(Credentials("A", Secret("s")))
+    assert asked == ([] if options else ["http://127.0.0.1:1/"])
 
 
 def test_files_are_read_anew_for_each_question(engine, aws):

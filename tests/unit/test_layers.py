@@ -42,7 +42,8 @@ TABLE = {
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
-    "limits": "errors model forms actions",
+    "service_model": "",
+    "limits": "errors model forms actions service_model",
     "rules": "errors settings forms",
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
@@ -103,6 +104,7 @@ TABLE = {
     "refusals": "errors skew",
     "retries": "errors settings",
     "aws": "deadline settings model quiet refusals",
+    "direct": "settings service_model",
     "sts": "errors settings skew model botocore_session limits refusals retries aws",
     "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
@@ -113,9 +115,9 @@ TABLE = {
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
     "engine": (
-        "errors settings guard profiles endpoint botocore_session plan store memory"
-        " cache sealing cache_key mfa.command mfa.variable mfa.ways proofs sts iam"
-        " sources resolve"
+        "errors settings guard profiles endpoint botocore_session direct plan store"
+        " memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs sts"
+        " iam sources resolve"
     ),
     "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
@@ -197,6 +199,8 @@ TYPES = {
     "background": "model",
     "records": "model store",
     "cli.credentials": "model engine",
+    "direct": "model",
+    "sts": "direct",
     "engine": "watcher model chain",
     "client": "sts",
     "cli.common": "model store",
@@ -376,6 +380,7 @@ LEVELS = (
         "directory",
         "ledger",
         "quiet",
+        "service_model",
         "watcher",
         "core_dumps",
         "warm",
@@ -404,6 +409,7 @@ LEVELS = (
         "botocore_session",
         "endpoint",
         "aws",
+        "direct",
     ),
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "given", "ourselves", "sources", "sts"),

@@ -45,7 +45,9 @@ PLAIN = {
     "CodeSettings": "process totp_file prompt ways",
     "Credentials": "access_key_id expiration account_id",
     "Device": "serial profile file",
-    "Endpoint": "region url legacy profile fallback region_from url_from",
+    "Endpoint": (
+        "region url legacy profile fallback region_from url_from keys ca_bundle"
+    ),
     "Enrolled": "serial where added",
     "Entry": "key life label",
     # Its code is AWS's word for the error.

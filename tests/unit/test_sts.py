@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import json
+import os
 import socket
 import threading
 import traceback
@@ -15,6 +17,7 @@ from herd import await_that
 
 from sts_plugin import aws
 from sts_plugin import sts as sts_module
+from sts_plugin.direct import make_direct
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
@@ -51,8 +54,24 @@ FEDERATED = make(
 CODE = {"TokenCode": Secret("123456")}
 
 
+@pytest.fixture(scope="module", params=["client", "direct"], autouse=True)
+def way(request):
+    """STS asked by a client of botocore, and without one: it is the same."""
+
+    def shorter(endpoint):
+        made = make_direct(replace(endpoint, profile="p"), os.environ)
+        assert made is not None or endpoint.region is None
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "direct":
+            init = functools.partialmethod(Sts.__init__, direct=shorter)
+            patch.setattr(Sts, "__init__", init)
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(way, tmp_path_factory):
     with Sandbox(tmp_path_factory.mktemp("sts") / "sandbox") as running:
         yield running
 
@@ -118,7 +137,7 @@ def test_no_frame_holds_a_key_when_the_making_of_a_client_is_broken_off(
     def make(*_, **given):
         raise KeyboardInterrupt
 
-    mocker.patch("botocore.utils.create_nested_client", make)
+    mocker.patch("botocore.endpoint.EndpointCreator.create_endpoint", make)
     with pytest.raises(KeyboardInterrupt) as caught:
         sts.call(BATCH, alice, {})
     shown = frames_of(caught.value)
