@@ -299,3 +299,19 @@ def test_a_call_shows_neither_its_arguments_nor_the_values_of_its_keys():
 )
 def test_a_setting_says_whose_it_is_unless_it_is_a_variable(profile, owner):
     assert Setting("k", "v", HERE, profile).owner == owner
+
+
+@pytest.mark.parametrize(
+    ("lasts", "early"),
+    [(3600, 1800), (43_200, 41_400), (900, 450), (1800, 600), (8, 4)],
+    ids=["an hour", "half a day", "a quarter", "half an hour", "a test bench"],
+)
+def test_a_set_is_due_long_before_it_must_be_renewed(lasts, early):
+    life = Life(START, START + timedelta(seconds=lasts))
+    due = START + timedelta(seconds=early)
+    assert life.early == due
+    assert life.early < life.renew < life.expires
+    assert life.young(due - timedelta(microseconds=1))
+    assert not life.young(due)
+    assert life.fresh(due)
+    assert not life.young(START - timedelta(minutes=6))

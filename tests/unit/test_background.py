@@ -1,0 +1,86 @@
+"""Which plans may be renewed where nobody is, and how that is started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from sts_plugin.background import renewable, start
+from sts_plugin.errors import ConfigurationError
+from sts_plugin.plan import make_plan
+
+KEYS = "[alice]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n"
+ROLE = "[profile p]\nrole_arn = arn:aws:iam::222222222222:role/R\n"
+DEVICE = "mfa_serial = arn:aws:iam::111111111111:mfa/alice\n"
+PROCESS = "[profile p]\ncredential_process = /bin/other\n"
+
+CASES = {
+    "a role": (f"{ROLE}source_profile = alice\n", True),
+    "a role behind a session": (f"{ROLE}source_profile = alice\n{DEVICE}", True),
+    "a session itself": (f"[profile p]\ninclude_profile = alice\n{DEVICE}", False),
+    "a session whose seed is in a file": (
+        f"[profile alice]\n{DEVICE}totp_file = /seed\n"
+        "[profile p]\ncredential_process = sts-plugin credential-process"
+        " --profile alice\n",
+        True,
+    ),
+    "a code with each call": (
+        f"{ROLE}source_profile = alice\n{DEVICE}mfa_mode = direct\n",
+        False,
+    ),
+    "a code of a command": (
+        f"{ROLE}source_profile = alice\n{DEVICE}mfa_mode = direct\nmfa_process = x\n",
+        False,
+    ),
+    "a role of what a command prints": (
+        f"{ROLE}source_profile = other\n[profile other]\ncredential_process = x\n",
+        False,
+    ),
+    "a token of a command": (f"{ROLE}web_identity_token_process = x\n", False),
+    "a token in a file": (f"{ROLE}web_identity_token_file = /token\n", True),
+    "an assertion of a command": (f"{ROLE}saml_process = x\n", False),
+    "a sealed cache": (
+        f"{ROLE}source_profile = alice\nsts_plugin_cache_encryption = keychain\n",
+        False,
+    ),
+    "no call": (PROCESS, False),
+}
+
+
+def plan_of(aws, config, environ):
+    return make_plan(aws(config, KEYS), "p", aws.environ | environ)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_needs_nobody_may_be_renewed_in_the_background(aws, name):
+    config, may = CASES[name]
+    assert renewable(plan_of(aws, config, {}), {}) is may
+
+
+@pytest.mark.parametrize(
+    ("word", "may"), [("yes", True), ("", True), ("no", False), ("off", False)]
+)
+def test_a_variable_switches_it_off(aws, word, may):
+    plan = plan_of(aws, CASES["a role"][0], {})
+    assert renewable(plan, {"STS_PLUGIN_BACKGROUND": word}) is may
+
+
+def test_a_variable_that_says_neither_is_an_error(aws):
+    plan = plan_of(aws, CASES["a role"][0], {})
+    with pytest.raises(ConfigurationError, match="STS_PLUGIN_BACKGROUND"):
+        renewable(plan, {"STS_PLUGIN_BACKGROUND": "perhaps"})
+
+
+def test_the_process_has_a_session_of_its_own_and_no_code(mocker):
+    started = mocker.patch.object(subprocess, "Popen")
+    start(["--profile", "p"], {"AWS_PROFILE": "p", "STS_PLUGIN_MFA_CODE": "123456"})
+    (words,), options = started.call_args
+    assert words[0] == sys.executable
+    assert words[-4:] == ["sts_plugin", "renew", "--profile", "p"]
+    assert options["env"] == {"AWS_PROFILE": "p"}
+    assert options["start_new_session"]
+    assert {options[name] for name in ("stdin", "stdout", "stderr")} == {
+        subprocess.DEVNULL
+    }

@@ -1,0 +1,196 @@
+"""When a run leaves a record, and of which files."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+from warm_world import World
+
+from sts_plugin import records
+from sts_plugin.document import to_document
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is none on Windows")
+
+ROLE = "\n[profile one]\nrole_arn = arn:aws:iam::111111111111:role/One\n"
+LATER = 10_000_000_000
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def record_of(world, *, age=LATER, profile="one", between=lambda: None):
+    """Leave the record of a run, and return its lines of files; None: it left none."""
+    world.arguments = ["credential-process", "--profile", profile]
+    world.publish(profile)
+    with world.process():
+        asked = records.Asked.now(world.arguments, world.environ)
+        between()
+        engine = world.engine()
+        plan = engine.plan(profile)
+        document = json.dumps(to_document(engine.credentials(plan)))
+        records.remember(
+            replace(asked, began=asked.began + age),
+            plan,
+            engine.store,
+            printed=document.encode(),
+            renewable=False,
+        )
+    if not (found := world.records()):
+        return None
+    (path,) = found
+    *_, text = path.read_text().split("\n-\n", 1)
+    return {line.partition(" ")[2] for line in text.splitlines()[:-1]}
+
+
+def test_a_record_is_of_both_files(world):
+    assert record_of(world) == {str(world.config), str(world.credentials)}
+
+
+def test_a_record_holds_no_secret(world):
+    world.environ["AWS_SECRET_ACCESS_KEY"] = "wJalrXUtnFEMI"
+    record_of(world)
+    text = world.records()[0].read_text()
+    assert "wJalrXUtnFEMI" not in text
+    assert "secret of one" not in text
+
+
+def test_a_file_that_is_not_there_is_a_file_like_any_other(world):
+    world.config.write_text(
+        world.config.read_text()
+        + world.credentials.read_text().replace("[base]", "[profile base]")
+    )
+    world.credentials.unlink()
+    assert str(world.credentials) in record_of(world)
+
+
+@pytest.mark.parametrize("which", ["config", "credentials"])
+def test_a_file_that_changed_a_moment_ago_leaves_no_record(world, which):
+    path = getattr(world, which)
+    path.write_text(path.read_text())
+    assert record_of(world, age=0) is None
+    assert record_of(world) is not None
+
+
+def test_a_file_with_coarse_times_must_be_older(monkeypatch):
+    # Of a file system that counts seconds, or two of them.
+    second = 1_700_000_000_000_000_000
+    found = b"1:2:3:4:%d" % second
+    assert not records._settled(found, second + 2_000_000_000)
+    assert records._settled(found, second + 2_200_000_000)
+    fine = b"1:2:3:4:%d" % (second + 1)
+    assert not records._settled(fine, second + 50_000_000)
+    assert records._settled(fine, second + 200_000_000)
+
+
+def test_a_file_that_changes_while_the_plan_is_made_leaves_no_record(world):
+    def change():
+        world.tick()
+        world.config.write_text(world.config.read_text() + "# a comment\n")
+
+    assert record_of(world, between=change) is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AWS_CONFIG_FILE", "$HOME/.aws/config"),
+        ("AWS_CONFIG_FILE", "relative"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "${HOME}/.aws/credentials"),
+    ],
+)
+def test_a_path_that_may_lead_elsewhere_leaves_no_record(
+    world, monkeypatch, variable, value
+):
+    monkeypatch.chdir(world.home)
+    (world.home / "relative").write_text(world.config.read_text())
+    world.environ[variable] = value
+    assert record_of(world) is None
+
+
+def test_the_files_that_profiles_name_count(world, tmp_path):
+    token, policy = tmp_path / "token", tmp_path / "policy"
+    token.write_text("a.b.c")
+    policy.write_text('{"Version": "2012-10-17", "Statement": []}')
+    world.config.write_text(
+        f"{ROLE}web_identity_token_file = {token}\npolicy = file://{policy}\n"
+    )
+    assert record_of(world) == {
+        str(world.config),
+        str(world.credentials),
+        str(token),
+        str(policy),
+    }
+
+
+def test_a_token_that_is_not_there_leaves_no_record(world, tmp_path):
+    world.config.write_text(f"{ROLE}web_identity_token_file = {tmp_path / 'token'}\n")
+    assert record_of(world) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "credential_source = Ec2InstanceMetadata\n",
+        "credential_source = EcsContainer\n",
+        "source_profile = base\nsts_plugin_cache_encryption = keychain\n",
+    ],
+)
+def test_what_the_disk_does_not_keep_leaves_no_record(world, source):
+    world.config.write_text(ROLE + source)
+    with world.process():
+        asked = records.Asked.now(world.arguments, world.environ)
+        engine = world.engine()
+        plan = engine.plan("one")
+        records.remember(
+            replace(asked, began=asked.began + LATER),
+            plan,
+            engine.store,
+            printed=b"{}",
+            renewable=False,
+        )
+    assert world.records() == []
+
+
+def test_what_was_printed_and_is_not_in_the_cache_leaves_no_record(world):
+    with world.process():
+        asked = records.Asked.now(world.arguments, world.environ)
+        engine = world.engine()
+        records.remember(
+            replace(asked, began=asked.began + LATER),
+            engine.plan("one"),
+            engine.store,
+            printed=b'{"Version": 1}',
+            renewable=False,
+        )
+    assert world.records() == []
+
+
+def test_a_record_that_is_there_is_left_as_it_is(world):
+    record_of(world)
+    (path,) = world.records()
+    before = path.stat().st_ino
+    record_of(world)
+    assert world.records()[0].stat().st_ino == before
+
+
+def test_many_environments_leave_few_records(world):
+    for number in range(60):
+        world.environ["AWS_EXECUTION_ENV"] = str(number)
+        with world.process():
+            asked = records.Asked.now(world.arguments, world.environ)
+            engine = world.engine()
+            plan = engine.plan("one")
+            document = json.dumps(to_document(engine.credentials(plan)))
+            records.remember(
+                replace(asked, began=asked.began + LATER),
+                plan,
+                engine.store,
+                printed=document.encode(),
+                renewable=False,
+            )
+    assert 8 < len(world.records()) <= 16
