@@ -37,7 +37,7 @@ TABLE = {
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
-    "profiles": "errors ini",
+    "profiles": "errors ini settings",
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
@@ -47,7 +47,7 @@ TABLE = {
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
     "ourselves": "errors profiles source_kinds",
-    "chain": "errors model profiles actions source_kinds ourselves",
+    "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
     "plan": (
