@@ -50,6 +50,10 @@ class AccessKeys:
 
     # --- Records ---
 
+    def path(self, profile: str) -> Path:
+        """Return where the record of a profile is, if there is one."""
+        return self._folder.path / file_name(profile)
+
     def has(self, profile: str) -> bool:
         """Whether there is a record, sound or not."""
         with border(WHAT):
@@ -68,7 +72,7 @@ class AccessKeys:
             return record
         command = f"sts-plugin keys add --profile {shlex.quote(profile)}"
         if self.has(profile):
-            path = self._folder.path / file_name(profile)
+            path = self.path(profile)
             raise ConfigurationError(
                 f'{path}: the record of the access key of profile "{profile}" is'
                 " damaged, or others can read it",

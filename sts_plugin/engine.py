@@ -21,6 +21,7 @@ from sts_plugin.guard import guarded
 from sts_plugin.iam import Iam
 from sts_plugin.memory import MemoryStore, UnwrittenStore
 from sts_plugin.mfa.command import refuse_recursion
+from sts_plugin.mfa.variable import VARIABLE
 from sts_plugin.mfa.ways import sources
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import load_profiles
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sts_plugin.chain import Link
-    from sts_plugin.model import Call, Credentials, Endpoint, Plan, Secret
+    from sts_plugin.model import Call, Credentials, Endpoint, Life, Plan, Secret
     from sts_plugin.sealing import Seal
     from sts_plugin.store import Store
     from sts_plugin.watcher import Watcher
@@ -163,6 +164,21 @@ class Engine:
         """
         return self._resolver(plan, self._cache(plan), proof=proof).resolve()
 
+    def renew(self, plan: Plan) -> Credentials:
+        """Return credentials for a plan, new ones if that is due before long.
+
+        Asks nobody. Raises as ``credentials``.
+        """
+        codes = replace(plan.codes, ways=plan.codes.silent)
+        plan = replace(plan, codes=codes)
+        return self._resolver(plan, self._cache(plan), ahead=True).resolve()
+
+    def due(self, plan: Plan) -> Life | None:
+        """Return the life of the cached set of a plan that should be renewed by now."""
+        entry = self.store.read(plan.calls[-1].key) if plan.calls else None
+        due = entry and not entry.life.young(self._now())
+        return entry.life if entry and due else None
+
     def _cache(self, plan: Plan, *, key_seconds: float = CACHE_KEY_SECONDS) -> Cache:
         store = self._usable_store(plan, key_seconds)
         return Cache(store, tell=self._watcher.tell)
@@ -174,14 +190,18 @@ class Engine:
         *,
         proof: Secret | None = None,
         login: Collection[str] | None = None,
+        ahead: bool = False,
     ) -> Resolver:
+        environ = self._environ
+        if ahead:  # a code in the environment is for whoever waits
+            environ = {key: one for key, one in environ.items() if key != VARIABLE}
         return Resolver(
             plan,
             cache=cache,
             sts=self.sts(plan),
             sources=lambda: sources(
                 plan.codes,
-                self._environ,
+                environ,
                 # An orphan does not wait for the terminal: it holds the device.
                 turn=lambda name: cache.lock(name, news=self._watcher.orphaned),
                 watcher=self._watcher,
@@ -198,6 +218,7 @@ class Engine:
             settings=self._settings,
             before_waiting=lambda call: self._refuse_detour(plan, call),
             login=login,
+            ahead=ahead,
             now=self._now,
         )
 

@@ -123,9 +123,28 @@ class Life:
         margin = min(wanted, max(total - wanted, total / 4))
         return self.expires - timedelta(seconds=margin)
 
+    @property
+    def early(self) -> datetime:
+        """When a new set may be fetched while this one is handed out.
+
+        As long before ``renew`` as that is before the end, but not in the first two
+        thirds of the time: half-way through an hour.
+        """
+        margin = self.expires - self.renew
+        return self.renew - min(margin, (self.renew - self.issued) / 3)
+
+    @property
+    def begins(self) -> datetime:
+        """From when on these credentials may be used, by a clock that may be off."""
+        return self.issued - _CLOCK_STEP
+
     def fresh(self, now: datetime) -> bool:
         """Whether these credentials may be handed out as they are."""
         return self.issued <= now + _CLOCK_STEP and now < self.renew
+
+    def young(self, now: datetime) -> bool:
+        """Whether nothing needs to be done for what comes after them."""
+        return self.issued <= now + _CLOCK_STEP and now < self.early
 
     def usable(self, now: datetime) -> bool:
         """Whether these credentials will still be accepted for our own next call.
@@ -221,6 +240,11 @@ class CodeSettings:
     totp_file: Setting | None = None
     prompt: Setting | None = None
     ways: tuple[str, ...] = MFA_WAYS[1:]
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The ways that need nobody: a seed in a file. A keychain may ask somebody."""
+        return ("totp",) if self.totp_file and "totp" in self.ways else ()
 
 
 @dataclass(frozen=True, slots=True)

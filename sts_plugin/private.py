@@ -102,7 +102,14 @@ class PrivateFolder:
         return True
 
     def save(self, name: str, value: object) -> None:
-        """Put a whole file in the place of an older one, or leave what was there."""
+        """Put the JSON of a value in the place of an older file; as ``write``."""
+        self.write(name, json.dumps(value).encode())
+
+    def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+        """Put a whole file in the place of an older one, or leave what was there.
+
+        ``lasting``: it is to be there after a power failure.
+        """
         temporary = f".{name}.{secrets.token_hex(8)}.tmp"
         with self.opened() as folder:
             try:
@@ -110,9 +117,10 @@ class PrivateFolder:
                     temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL
                 )
                 with open(descriptor, "wb") as file:  # noqa: PTH123
-                    file.write(json.dumps(value).encode())
+                    file.write(data)
                     file.flush()
-                    os.fsync(file.fileno())
+                    if lasting:
+                        os.fsync(file.fileno())
                 _put(folder, temporary, name)
             except BaseException as error:
                 with contextlib.suppress(OSError):
@@ -120,6 +128,17 @@ class PrivateFolder:
                 if isinstance(error, OSError):
                     raise unusable(self.path / name, error) from None
                 raise
+
+    def claim(self, name: str) -> bool:
+        """Make an empty file; return whether there was none."""
+        with self.opened() as folder:
+            try:
+                os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return False
+            except OSError as error:
+                raise unusable(self.path / name, error) from None
+        return True
 
     def remove(self, name: str) -> None:
         """Remove a file that may already be gone."""

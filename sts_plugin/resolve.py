@@ -46,6 +46,8 @@ class Resolver:
     ``login`` says that somebody wants to be asked now, and which key ids the same login
     has got already: a session that is not quite new is got anew, nothing else will do,
     and no quiet period counts.
+
+    ``ahead`` says that what will be due for renewal before long is to be got now.
     """
 
     def __init__(  # noqa: PLR0913 - every room below meets here
@@ -61,9 +63,11 @@ class Resolver:
         settings: Settings,
         before_waiting: Callable[[Call], None] = lambda _call: None,
         login: Collection[str] | None = None,
+        ahead: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._plan = plan
+        self._ahead = ahead
         self._cache = cache
         self._source = source
         self._watcher = watcher
@@ -218,7 +222,8 @@ class Resolver:
             if not own and not self._young(call, entry):
                 return None
         # What is handed out must last; what signs our next call must only do so.
-        good = entry.life.fresh if final else entry.life.usable
+        lasting = entry.life.young if self._ahead else entry.life.fresh
+        good = lasting if final else entry.life.usable
         return entry if good(self._now()) else None
 
     def _young(self, call: Call, entry: Entry) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANOTHER_PROMPT_SECONDS",
+    "BACKGROUND_SECONDS_MAX",
     "CACHE_KEY_PERSON_SECONDS",
     "CACHE_KEY_SECONDS",
     "CHAINED_ROLE_SECONDS_MAX",
@@ -174,6 +175,10 @@ tell those who wait that theirs would get none either."""
 RENEWAL_PAUSE_SECONDS: Final = (30.0, 60.0)
 """How long, at random between the two, no process of this machine tries again to renew
 a set that is still good, after that has failed."""
+
+BACKGROUND_SECONDS_MAX: Final = 60
+"""When a renewal that nobody waits for is ended, whatever holds it up: its calls have
+22 s, and it may wait for its turn."""
 
 CLOCK_SKEW_SECONDS: Final = 300
 """STS refuses a signature that is older or younger than five minutes (IAM User Guide,

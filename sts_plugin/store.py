@@ -9,18 +9,22 @@ Calling sequence: ``read``; on a miss take ``lock``, ``read`` again, make the ne
 entry, ``publish`` it, let go. Readers take no lock and meet the old entry or the new
 one, never a mixture: an entry appears by ``rename``. Methods raise CacheUnusable for
 trouble with the disk; the caller goes on without. File names are digests.
+
+Beside them are the records and the claims of ``warm``, which is why an entry that is
+not sealed has a stamp before its other fields: it reads no JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sts_plugin import settings
+from sts_plugin import settings, warm
 from sts_plugin.document import timestamp
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.keys import digest
@@ -47,7 +51,13 @@ FORMAT = 1
 # Somebody may keep other things in the folder: only names of ours are touched.
 ENTRY_NAME = re.compile(r"[0-9a-f]{64}\.json")
 LEDGER_NAME = re.compile(r"[0-9a-f]{64}\.ledger")
-TEMPORARY_NAME = re.compile(r"\.([0-9a-f]{64})\.(?:json|ledger)\.[0-9a-f]{16}\.tmp")
+RECORD_NAME = re.compile(r"[0-9a-f]{32}\.[0-9a-f]\.warm")
+CLAIM_NAME = re.compile(r"([0-9a-f]{64})\.\d+\.\d+\.claim")
+TEMPORARY_NAME = re.compile(
+    r"\.([0-9a-f]{64}|[0-9a-f]{32})\.(?:json|ledger|[0-9a-f]\.warm)\.[0-9a-f]{16}\.tmp"
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +179,20 @@ class DiskStore:
         }
         fields = self._seal.close(plain)
         # A damaged disk may change a byte of a secret and leave sound JSON.
-        self._folder.save(f"{entry.key}.json", {**fields, "digest": digest(fields)})
+        data = json.dumps({**fields, "digest": digest(fields)}).encode()
+        if fields is plain:
+            document = json.dumps(plain["document"]).encode()
+            data = warm.stamp(data, document, _moments(entry.life))
+        self._folder.write(f"{entry.key}.json", data)
+
+    def printed(self, key: str) -> bytes | None:
+        """Return the document of an entry as ``warm`` would print it, if it would."""
+        data = self._folder.read(f"{key}.json")
+        found = warm.stamped(data) if data else None
+        if found is None:
+            return None
+        fields, (*_, offset, length) = found
+        return fields[offset : offset + length]
 
     def remove(self, entry: Entry) -> None:
         """Remove this entry, unless a newer one has taken its place."""
@@ -182,7 +205,7 @@ class DiskStore:
 
         Returns how many entries there were. Locks and ledgers stay.
         """
-        ours = [name for name, _ in self._folder.files() if _holds_secrets(name)]
+        ours = [name for name, _ in self._folder.files() if _is_cached(name)]
         for name in ours:
             self._folder.remove(name)
         return sum(map(_is_entry, ours))
@@ -200,11 +223,28 @@ class DiskStore:
             left_over = temporary and (
                 temporary[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX
             )
-            ours = _is_entry(name) or LEDGER_NAME.fullmatch(name)
+            claim = CLAIM_NAME.fullmatch(name)
+            left_over = left_over or (
+                claim and (claim[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX)
+            )
+            ours = _is_cached(name) or LEDGER_NAME.fullmatch(name)
             dead = ours and age > settings.ENTRY_AGE_SECONDS_MAX
             if left_over or dead:
                 with contextlib.suppress(CacheUnusable):  # it can wait for another run
                     self._folder.remove(name)
+
+    # --- What is for ``warm`` ---
+
+    def record(self, name: str, data: bytes) -> None:
+        """Keep a record, unless it is there as it is."""
+        if self._folder.read(name) != data:
+            self._folder.write(name, data, lasting=False)
+
+    def claim(self, key: str, life: Life, now: datetime) -> bool:
+        """Whether nobody else has started a renewal of an entry; we do it then."""
+        _, early, until = _moments(life)
+        name = warm.claim_name(key, early, until, _microseconds(now))
+        return self._folder.claim(name)
 
     # --- Locks and ledgers ---
 
@@ -266,8 +306,20 @@ def _is_entry(name: str) -> bool:
     return bool(ENTRY_NAME.fullmatch(name))
 
 
-def _holds_secrets(name: str) -> bool:
-    return _is_entry(name) or bool(TEMPORARY_NAME.fullmatch(name))
+def _is_cached(name: str) -> bool:
+    kinds = (ENTRY_NAME, TEMPORARY_NAME, RECORD_NAME, CLAIM_NAME)
+    return any(kind.fullmatch(name) for kind in kinds)
+
+
+def _moments(life: Life) -> tuple[int, int, int]:
+    """Return what the stamp says of a life, in microseconds of the epoch."""
+    moments = (life.begins, life.early, life.renew)
+    begins, early, renew = map(_microseconds, moments)
+    return begins, early, renew
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _agrees(entry: Entry) -> bool:
@@ -280,6 +332,7 @@ def _entry(data: Any, key: str, seal: Seal) -> Entry | None:  # noqa: ANN401 - J
     """Return the entry that ``data`` spells, or None or an error if it is not sound."""
     if not isinstance(data, dict) or (data["version"], data["key"]) != (FORMAT, key):
         return None
+    data.pop("stamp", None)  # who reads by it looks whether it is sound
     if data.pop("digest") != digest(data):
         return None
     data = seal.open(data)

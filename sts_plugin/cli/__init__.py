@@ -57,7 +57,8 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     try:
         with _ending_on_signals():
-            options = build_parser().parse_args(arguments)
+            words = argparse.Namespace(words=tuple(arguments))
+            options = build_parser().parse_args(arguments, words)
             code: int = options.command(options)
     except StsPluginError as error:
         tell(error.line)

@@ -1,23 +1,39 @@
-"""The command that hands out credentials: ``credential-process``."""
+"""The commands that hand out credentials and renew them: for SDKs, not for people."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_profile, make_engine, plan_of, show
+from sts_plugin.background import renewable, start
+from sts_plugin.cli.common import (
+    add_profile,
+    left,
+    make_engine,
+    plan_of,
+    show,
+)
 from sts_plugin.document import to_document
+from sts_plugin.errors import CacheUnusable
+from sts_plugin.records import Asked, remember
+from sts_plugin.settings import BACKGROUND_SECONDS_MAX
 
 if TYPE_CHECKING:
     import argparse
 
     from sts_plugin.cli.common import Subparsers
+    from sts_plugin.engine import Engine
+    from sts_plugin.model import Plan
 
-__all__ = ["add", "credential_process"]
+__all__ = ["add", "credential_process", "renew"]
 
 
 def add(commands: Subparsers) -> None:
-    """Add the command of this module."""
+    """Add the commands of this module."""
     parser = commands.add_parser(
         "credential-process",
         help="print credentials as the SDKs' credential_process wants them",
@@ -26,11 +42,48 @@ def add(commands: Subparsers) -> None:
     )
     add_profile(parser)
     parser.set_defaults(command=credential_process)
+    parser = commands.add_parser(
+        "renew",
+        help="renew what will be due before long; asks nobody",
+        description="Get new credentials now if those in the cache should be renewed"
+        " before long. Asks nobody. credential-process starts it in the background,"
+        " where nobody waits for it.",
+    )
+    add_profile(parser)
+    parser.set_defaults(command=renew)
 
 
 def credential_process(options: argparse.Namespace) -> int:
     """Print the document, and nothing else."""
+    asked = Asked.now(options.words, os.environ)
     engine = make_engine()
-    credentials = engine.credentials(plan_of(engine, options))
-    show(json.dumps(to_document(credentials)))
+    plan = plan_of(engine, options)
+    ahead = renewable(plan, os.environ)
+    document = json.dumps(to_document(engine.credentials(plan)))
+    show(document)
+    # For whoever comes next; no trouble with it is any of this one's.
+    with contextlib.suppress(CacheUnusable, OSError):
+        printed = document.encode()
+        remember(asked, plan, engine.store, printed=printed, renewable=ahead)
+        if ahead:
+            _renew_ahead(engine, plan, options)
+    return 0
+
+
+def _renew_ahead(engine: Engine, plan: Plan, options: argparse.Namespace) -> None:
+    """Start a renewal in the background if one is due, and nobody has started it."""
+    life = engine.due(plan)
+    if life and engine.store.claim(plan.calls[-1].key, life, datetime.now(UTC)):
+        start(options.words[1:], os.environ)
+
+
+def renew(options: argparse.Namespace) -> int:
+    """Get new credentials if that is due before long, and say how long they last."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(BACKGROUND_SECONDS_MAX)
+    engine = make_engine()
+    plan = plan_of(engine, options)
+    until = engine.renew(plan).expiration
+    span = f"{left(until, datetime.now(UTC))} left" if until else "without expiry"
+    show(f"{plan.profile}: {span}")
     return 0

@@ -82,7 +82,10 @@ def test_nothing_is_read_or_written_through_links(bench, tmp_path):
             path.unlink()
             path.symlink_to(outside / path.name)  # to nowhere
         planted.append(path)
-    assert {path.suffix for path in planted} == {".json", ".lock", ".ledger"}
+    kinds = {path.suffix for path in planted} - {
+        ".warm"
+    }  # if the files were old enough
+    assert kinds == {".json", ".lock", ".ledger"}
     before = snapshot(outside)
     sandbox = bench.sandbox
     sandbox.journal.clear()

@@ -159,6 +159,7 @@ def test_the_end_of_32_bits_is_a_day_like_any_other(at, sandbox, moment):
 @needs_faketime
 @pytest.mark.parametrize("change", ["2026-10-25T01:00:00Z", "2027-03-28T01:00:00Z"])
 def test_daylight_saving_changes_nothing(at, environ, sandbox, change):
+    environ["STS_PLUGIN_BACKGROUND"] = "no"
     environ["TZ"] = "Europe/Berlin"
     ahead = int((datetime.fromisoformat(change) - datetime.now(UTC)).total_seconds())
     keys = set()
@@ -175,8 +176,9 @@ def test_daylight_saving_changes_nothing(at, environ, sandbox, change):
 
 @needs_faketime
 def test_less_than_a_quarter_of_an_hour_is_not_handed_out_where_more_is_to_be_had(
-    at, sandbox
+    at, environ, sandbox
 ):
+    environ["STS_PLUGIN_BACKGROUND"] = "no"
     first = document(at(0))["AccessKeyId"]
     assert document(at(44 * MINUTE))["AccessKeyId"] == first
     renewed = at(46 * MINUTE)

@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "warm": "",
     "keys": "",
     "files": "",
     "saml": "",
@@ -61,7 +62,7 @@ TABLE = {
     "gates": "",
     "locks": "errors settings private lock_file gates",
     "sealing": "keys model",
-    "store": "errors keys ledger settings model document private locks sealing",
+    "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
     "cache": "errors keys",
     "backoff": "errors settings ledger",
@@ -113,8 +114,11 @@ TABLE = {
     "rotation": "errors settings key_records",
     "engine": (
         "errors settings guard profiles endpoint botocore_session plan store memory"
-        " cache sealing cache_key mfa.command mfa.ways proofs sts iam sources resolve"
+        " cache sealing cache_key mfa.command mfa.variable mfa.ways proofs sts iam"
+        " sources resolve"
     ),
+    "background": "forms mfa_settings",
+    "records": "folders profiles access_keys engine warm",
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
@@ -147,9 +151,10 @@ TABLE = {
     "cli.mfa_kept": (
         "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
     ),
+    "cli.credentials": ("errors settings document background records cli.common"),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
-    "__main__": "cli core_dumps",
+    "__main__": "cli core_dumps warm",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
 }
 # What only type checkers may see on top of that.
@@ -189,6 +194,9 @@ TYPES = {
     "refusals": "model",
     "sources": "profiles",
     "resolve": "watcher locks cache mfa",
+    "background": "model",
+    "records": "model store",
+    "cli.credentials": "model engine",
     "engine": "watcher model chain",
     "client": "sts",
     "cli.common": "model store",
@@ -370,6 +378,7 @@ LEVELS = (
         "quiet",
         "watcher",
         "core_dumps",
+        "warm",
     ),
     ("settings", "tokens", "folders", "cache"),
     ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
@@ -401,7 +410,8 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan",),
-    ("engine", "rotation"),
+    ("engine", "rotation", "background"),
+    ("records",),
     ("client", "plugins"),
     ("cli",),
 )

@@ -23,6 +23,7 @@ from sts_plugin.enrolment import Enrolled, Record
 from sts_plugin.mfa.asking import _Sent
 from sts_plugin.model import Call, Credentials, Life, Origin, Secret, Setting
 from sts_plugin.otpauth import Seed
+from sts_plugin.records import Asked
 from sts_plugin.store import Entry
 from sts_plugin.sts import IdentityToken
 
@@ -35,6 +36,7 @@ PLAIN = {
     "About": "noun instead",
     "Action": "name keys sources",
     "Again": "seconds elsewhere",
+    "Asked": "arguments files began",
     "Asking": "question used send watcher quiet now",
     "Assertion": "roles audiences expires session_seconds encrypted",
     "Calling": "plan cache sts sources bring watcher settings login",
@@ -81,6 +83,7 @@ PLAIN = {
 }
 # What holds one in the open, or may, and does not show it.
 HIDDEN = {
+    "Asked": "environ",
     "Call": "arguments",
     "Entry": "document",
     "Setting": "value",
@@ -132,6 +135,7 @@ def credentials():
 
 
 HOLDERS = {
+    "Asked": lambda: Asked((), {"AWS_SECRET_ACCESS_KEY": CANARY}, {}, 0),
     "Secret": lambda: Secret(CANARY),
     "Credentials": credentials,
     "IdentityToken": lambda: IdentityToken(Secret(CANARY), NOW),
