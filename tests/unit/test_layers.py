@@ -122,7 +122,11 @@ TABLE = {
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
-    "plugins.*": "engine document errors profiles watcher plugins.*",
+    "plugins.quick": "warm",
+    "plugins.long_way": (
+        "document errors profiles watcher engine records plugins.features"
+    ),
+    "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
@@ -208,7 +212,8 @@ TYPES = {
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
-    "plugins.*": "model",
+    "plugins.long_way": "model plugins.quick",
+    "plugins.*": "model engine",
     "cli.*": "model",
 }
 # What costs more than a warm run may: imported late, where it is used.
