@@ -105,7 +105,8 @@ EMPTIED = """
 import pathlib
 assert "sts_plugin.engine" not in sys.modules
 for file in pathlib.Path(os.environ["STS_PLUGIN_CACHE_DIR"]).iterdir():
-    if file.suffix in {".warm", ".json"}:
+    # Without its session, prod-admin would wait for the next code.
+    if file.suffix == ".warm" or (file.suffix, profile) == (".json", "batch"):
         file.unlink()
 """
 
