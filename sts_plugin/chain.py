@@ -2,10 +2,10 @@
 
     Profiles + name + environment -> Chain
 
-Owns botocore's rules of who is whose source, loops included, and the rule that a
-``credential_process`` which is sts-plugin itself is followed here and never run:
-that would be a process which starts a process for the same question. Runs nothing and
-needs no network.
+Owns botocore's rules of who is whose source, loops included, how long a chain may be,
+and the rule that a ``credential_process`` which is sts-plugin itself is followed here
+and never run: that would be a process which starts a process for the same question.
+Runs nothing and needs no network.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import UNSIGNED_ACTIONS, Origin, Setting
 from sts_plugin.ourselves import leads_home, named_profile, own_target, without_us
 from sts_plugin.profiles import OWN_PREFIX, Profile
+from sts_plugin.settings import HOPS_MAX
 from sts_plugin.source_kinds import (
     CREDENTIAL_SOURCES,
     environment_source,
@@ -201,8 +202,20 @@ def _next_profile(
     itself = source.name == profile.name and has_own_keys(source)
     if named.value in visited and not itself:
         raise _loop(named, profile, visited, named.value)
-    visited.append(named.value)
+    _visit(named, profile, visited, named.value)
     return source
+
+
+def _visit(setting: Setting, profile: Profile, visited: list[str], target: str) -> None:
+    """Go on to a profile; raise ConfigurationError if the way is too long."""
+    if len(visited) > HOPS_MAX:
+        raise ConfigurationError(
+            f'{setting.origin}: {setting.key} of profile "{profile.name}" goes on with'
+            f' the chain of profile "{visited[0]}", which is {HOPS_MAX} profiles long'
+            " already",
+            hint="name a source_profile that is nearer to the credentials",
+        )
+    visited.append(target)
 
 
 def _loop(
@@ -228,5 +241,5 @@ def _alias(
             f' profile "{target}", which does not exist',
             hint="add the profile, or correct the command",
         )
-    visited.append(target)
+    _visit(process, profile, visited, target)
     return profiles[target]

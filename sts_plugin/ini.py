@@ -1,64 +1,182 @@
 """The syntax of the AWS files, exactly as botocore reads it, with the line of each key.
 
-    path -> sections with their settings
+    path -> sections -> settings
 
 Owns: what a file may look like, and what is told of one that does not. Knows neither
 profiles nor what a key means.
+
+botocore reads with Python's configparser. What is read here is what that reads, and
+tests hold the two together; but configparser knows no lines, takes most of the time of
+a plan where a file is large, and hours for a line of a million blanks.
 """
 
 from __future__ import annotations
 
-import configparser
-import io
 import locale
-from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import Origin, Setting
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 __all__ = ["Section", "decoded", "parse_nested", "read_sections", "sections_of"]
 
-Section = dict[str, Setting]
+DEFAULT = "DEFAULT"
+"""The section whose keys all others have, too: configparser's, not AWS's."""
 
 
-def read_sections(
-    path: str, read_header: Callable[[str], tuple[str, str]]
-) -> Iterator[tuple[str, str, Origin, Section]]:
-    """Yield (kind, name, origin, keys) for each section of a file, in its order."""
+@dataclass(slots=True)
+class Section:
+    """A header and what stands below it: text, of which settings are made when needed.
+
+    A file may have ten thousand of these, and a plan looks at three. ``lines`` has the
+    line of each key, and ``defaults`` says what it does not say itself.
+    """
+
+    header: str
+    path: str
+    line: int
+    defaults: Section | None = None
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin:
+        """Where its header stands."""
+        return Origin(self.path, self.line)
+
+    def settings(self, owner: str) -> dict[str, Setting]:
+        """Return what each key says, in botocore's order; ``owner`` is whose it is."""
+        found = {key: self.setting(key, owner) for key in self.values}
+        if self.defaults:
+            for key in self.defaults.values:
+                if key not in found:
+                    found[key] = self.defaults.setting(key, owner)
+        return found
+
+    def setting(self, key: str, owner: str) -> Setting:
+        """Return what one of its own keys says."""
+        return Setting(key, self.values[key], Origin(self.path, self.lines[key]), owner)
+
+
+def read_sections(path: str) -> list[Section]:
+    """Return the sections of a file in its order: none where there is no file."""
     text = _read(path)
-    if text is not None:
-        yield from sections_of(text, path, read_header)
+    return [] if text is None else sections_of(text, path)
 
 
-def sections_of(
-    text: str, path: str, read_header: Callable[[str], tuple[str, str]]
-) -> Iterator[tuple[str, str, Origin, Section]]:
-    """Yield the same of a text that was read from ``path``."""
-    parser = _LineParser()
-    try:
-        parser.read_lines(text)
-    except configparser.Error as error:
-        # The parser's own message quotes the line, which may hold a secret.
+def sections_of(text: str, path: str) -> list[Section]:
+    """Return the same of a text that was read from ``path``.
+
+    Raises ConfigurationError, with the line, for what botocore refuses.
+    """
+    reader = _Reader(path)
+    reader.read(text)
+    sections = list(reader.sections.values())
+    # botocore rejects the whole file for a bad block, so we do.
+    for section, key in reader.blocks:
+        everywhere = section is reader.defaults
+        # One that no section gets from the defaults is never looked at.
+        if not everywhere or any(key not in one.values for one in sections):
+            parse_nested(section.setting(key, section.header))
+    return sections
+
+
+class _Reader:
+    """Reads a text in the ways of Python's RawConfigParser.
+
+    ``blocks`` are the keys whose value begins on the line below them.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.defaults = Section(DEFAULT, path, 0)
+        self.sections: dict[str, Section] = {}
+        self.blocks: list[tuple[Section, str]] = []
+        self._section: Section | None = None
+        self._key, self._depth = "", 0  # the last one, and how far it is indented
+        self._more: list[str] = []  # lines that go on with its value
+        self._bad = 0  # the first line that is nothing
+
+    def read(self, text: str) -> None:
+        """Read all of it; raise ConfigurationError."""
+        # Unlike str.splitlines, which knows more ends of a line than a file has.
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for number, line in enumerate(lines, start=1):
+            content = line.strip()
+            if not content:
+                if self._key:
+                    self._more.append("")
+            elif content[0] not in "#;":
+                self._take(line, content, number)
+        if self._bad:
+            self._refuse(self._bad, "this line is neither a [section] nor key = value")
+        self._end_value()
+
+    def _take(self, line: str, content: str, number: int) -> None:
+        """Take a line that says something; ``content`` is it without its indentation.
+
+        One that is indented deeper than the key above it goes on with its value.
+        """
+        first = content[0]
+        indent = 0 if line[0] == first else len(line) - len(line.lstrip())
+        if self._key and indent > self._depth:
+            self._more.append(content)
+            return
+        self._end_value()
+        self._depth = indent
+        if first == "[" and (end := content.rfind("]")) > 1:
+            self._open(content[1:end], number)
+        elif self._section is None:
+            self._refuse(number, "there is text before the first [section]")
+        else:
+            self._add(self._section, content, number)
+
+    def _open(self, header: str, number: int) -> None:
+        if header in self.sections:
+            self._refuse(number, f"section [{header}] is there twice")
+        if header == DEFAULT:
+            self._section = self.defaults
+        else:
+            self._section = Section(header, self._path, number, self.defaults)
+            self.sections[header] = self._section
+        self._key = ""
+
+    def _add(self, section: Section, content: str, number: int) -> None:
+        key, delimiter, value = _partition(content)
+        if not key or not delimiter:
+            self._bad = self._bad or number  # told if nothing else is to be told
+        if not delimiter:
+            return
+        if key in section.values:
+            self._refuse(number, f'key "{key}" is there twice in [{section.header}]')
+        section.values[key] = value
+        section.lines[key] = number
+        self._key = key
+
+    def _end_value(self) -> None:
+        if self._section and self._more:
+            values, key = self._section.values, self._key
+            values[key] = "\n".join([values[key], *self._more]).rstrip()
+            self._more = []
+            if values[key].startswith("\n"):
+                self.blocks.append((self._section, key))
+
+    def _refuse(self, number: int, reason: str) -> NoReturn:
+        # Without the line's own text, which may hold a secret.
         raise ConfigurationError(
-            f"{Origin(path, _error_line(error))} cannot be parsed: {_reason(error)}",
+            f"{Origin(self._path, number)} cannot be parsed: {reason}",
             hint="write [section] headers and key = value lines",
-        ) from None
-    for header in parser.sections():
-        kind, name = read_header(header)
-        section: Section = {}
-        for key in parser.options(header):
-            origin = Origin(path, getattr(key, "line", None))
-            setting = Setting(str(key), parser.get(header, key), origin, name)
-            if setting.value.startswith("\n"):
-                parse_nested(setting)  # botocore rejects the whole file, so we do
-            section[setting.key] = setting
-        first = next((item.origin.line for item in section.values()), None)
-        yield kind, name, Origin(path, parser.header_line(header, first)), section
+        )
+
+
+def _partition(content: str) -> tuple[str, str, str]:
+    """Return what is before the first delimiter, that, and what is behind it."""
+    name, delimiter, value = content.partition("=")
+    if not delimiter or ":" in name:
+        name, delimiter, value = content.partition(":")
+    return name.rstrip().lower(), delimiter, value.strip()
 
 
 def parse_nested(setting: Setting) -> dict[str, str]:
@@ -116,69 +234,3 @@ def _unreadable(path: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"{path} cannot be read: {reason}", hint="check its owner and its mode"
     )
-
-
-class _Key(str):
-    """A key that remembers the line it was read from."""
-
-    __slots__ = ("line",)
-    line: int
-
-
-class _LineParser(configparser.RawConfigParser):
-    """RawConfigParser itself, whose keys know their lines.
-
-    The parser calls ``optionxform`` for each key as it reads the line of that key,
-    so that the number of lines it has taken so far is the key's line.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line: int | None = None
-        self._header_lines: dict[str, list[int]] = defaultdict(list)
-
-    def read_lines(self, text: str) -> None:
-        """Parse ``text``; raise configparser.Error."""
-        self.read_file(self._count(text))
-        self._line = None
-
-    def _count(self, text: str) -> Iterator[str]:
-        for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-            self._line = number
-            if header := self.SECTCRE.match(line.strip()):
-                self._header_lines[header.group("header")].append(number)
-            yield line
-
-    def header_line(self, header: str, first_key: int | None) -> int | None:
-        """Return the line of a header, given the line of the first key below it.
-
-        A continued value may hold a line that only looks like a header.
-        """
-        lines = self._header_lines[header]
-        before = [line for line in lines if first_key is None or line < first_key]
-        return (before or lines)[-1] if lines else None
-
-    def optionxform(self, optionstr: str) -> str:
-        """Lower-case the key, as always, and note its line while reading."""
-        if self._line is None:
-            return optionstr.lower()
-        key = _Key(optionstr.lower())
-        key.line = self._line
-        return key
-
-
-def _error_line(error: configparser.Error) -> int | None:
-    errors: list[tuple[int, str]] = getattr(error, "errors", [])
-    return errors[0][0] if errors else getattr(error, "lineno", None)
-
-
-def _reason(error: configparser.Error) -> str:
-    match error:
-        case configparser.DuplicateSectionError():
-            return f"section [{error.section}] is there twice"
-        case configparser.DuplicateOptionError():
-            return f'key "{error.option}" is there twice in [{error.section}]'
-        case configparser.MissingSectionHeaderError():
-            return "there is text before the first [section]"
-        case _:
-            return "this line is neither a [section] nor key = value"

@@ -139,8 +139,14 @@ Content = list[tuple[str, list[tuple[str, str, int | None]]]]
 def _content(data: bytes, path: str) -> Content:
     text = decoded(data, path)
     return [
-        (header, [(one.key, one.value, one.origin.line) for one in section.values()])
-        for _, header, _, section in sections_of(text, path, lambda name: ("", name))
+        (
+            section.header,
+            [
+                (one.key, one.value, one.origin.line)
+                for one in section.settings("").values()
+            ],
+        )
+        for section in sections_of(text, path)
     ]
 
 

@@ -9,17 +9,19 @@ botocore (that alone takes longer than a warm run), never judges a value.
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import read_sections
+from sts_plugin.settings import HOPS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sts_plugin.ini import Section
     from sts_plugin.model import Origin, Setting
@@ -84,6 +86,10 @@ ALTERNATIVES: tuple[frozenset[str], ...] = (
 """Other keys of which a profile says one."""
 
 
+COMPARED_CHARACTERS = 64
+"""Names of profiles that are longer are not compared with one that does not exist."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One profile: what each file says of it, keys in lower case.
@@ -108,10 +114,11 @@ class Profile:
     def get(self, key: str) -> Setting | None:
         """Return what we see: the key with our prefix wins over the plain one."""
         own = OWN_PREFIX + key
-        said = {**self.config, **self.credentials}
         return (
-            said.get(own)
-            or said.get(key)
+            self.credentials.get(own)
+            or self.config.get(own)
+            or self.credentials.get(key)
+            or self.config.get(key)
             or self.fallback.get(own)
             or self.fallback.get(key)
         )
@@ -144,8 +151,8 @@ class Profiles:
         if name in self.profiles:
             return self._including(self.profiles[name])
         files = f"{self.config_path} or {self.credentials_path}"
-        close = difflib.get_close_matches(name, self.profiles, n=1)
-        hint = f'did you mean "{close[0]}"?' if close else f"add it to {files}"
+        close = _closest(name, self.profiles)
+        hint = f'did you mean "{close}"?' if close else f"add it to {files}"
         raise ConfigurationError(f'profile "{name}" is not in {files}', hint=hint)
 
     def get(self, name: str) -> Profile | None:
@@ -155,27 +162,15 @@ class Profiles:
     def _including(self, profile: Profile) -> Profile:
         # As aws-vault has it: own keys win, then those of the profile that is
         # included, then those of the one that this one includes.
+        if profile.get("include_profile") is None:
+            return profile
         visited = [profile.name]
         inherited: dict[str, Setting] = {}
         silenced = _silenced_by(profile.settings())
         current = profile
         while include := current.get("include_profile"):
-            target = include.value
-            if target in visited:
-                way = " -> ".join([*visited, target])
-                raise ConfigurationError(
-                    f"{include.origin}: {include.key}{include.owner} closes a loop:"
-                    f" {way}",
-                    hint="a profile cannot include itself",
-                )
-            if target not in self.profiles:
-                raise ConfigurationError(
-                    f"{include.origin}: {include.key} = {target}{include.owner} does"
-                    " not exist",
-                    hint="add the profile, or correct the name",
-                )
-            visited.append(target)
-            current = self.profiles[target]
+            current = self._included(include, visited)
+            visited.append(current.name)
             inherited |= {
                 key: setting
                 for key, setting in current.settings().items()
@@ -183,6 +178,36 @@ class Profiles:
             }
             silenced |= _silenced_by(current.settings())
         return replace(profile, fallback=inherited) if inherited else profile
+
+    def _included(self, include: Setting, visited: Sequence[str]) -> Profile:
+        target, hint = include.value, ""
+        if target in visited:
+            way = " -> ".join([*visited, target])
+            what = f"{include.key}{include.owner} closes a loop: {way}"
+            hint = "a profile cannot include itself"
+        elif target not in self.profiles:
+            what = f"{include.key} = {target}{include.owner} does not exist"
+            hint = "add the profile, or correct the name"
+        elif len(visited) > HOPS_MAX:
+            what = (
+                f"{include.key}{include.owner} goes on with what profile"
+                f' "{visited[0]}" includes, which is {HOPS_MAX} profiles already'
+            )
+            hint = "include a profile that says more itself"
+        if hint:
+            raise ConfigurationError(f"{include.origin}: {what}", hint=hint)
+        return self.profiles[target]
+
+
+def _closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that somebody may have meant."""
+    import difflib  # noqa: PLC0415 - late: nobody means another one normally
+
+    # Of longer ones, ten thousand take ten seconds to compare.
+    if len(name) > COMPARED_CHARACTERS:
+        return None
+    short = [one for one in names if len(one) <= COMPARED_CHARACTERS]
+    return next(iter(difflib.get_close_matches(name, short, n=1)), None)
 
 
 def _silenced_by(settings: Mapping[str, Setting]) -> set[str]:
@@ -207,6 +232,39 @@ def _silenced_by(settings: Mapping[str, Setting]) -> set[str]:
     return silenced
 
 
+class _Table(Mapping[str, Profile]):
+    """The profiles by their names, each made when it is asked for."""
+
+    def __init__(
+        self, config: Mapping[str, Section], credentials: Mapping[str, Section]
+    ) -> None:
+        self._config = config
+        self._credentials = credentials
+        # Those of the config file come first, as in botocore.
+        self._names = {**config, **credentials}
+        self._made: dict[str, Profile] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> Profile:
+        if name not in self._made:
+            config, credentials = self._config.get(name), self._credentials.get(name)
+            self._made[name] = Profile(
+                name,
+                (config or self._names[name]).origin,
+                credentials=credentials.settings(name) if credentials else {},
+                config=config.settings(name) if config else {},
+            )
+        return self._made[name]
+
+
 def load_profiles(environ: Mapping[str, str]) -> Profiles:
     """Read both files; one that does not exist counts as empty.
 
@@ -215,25 +273,25 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
     profile as missing; here the reason is told.
     """
     config_path, credentials_path = paths(environ)
-    profiles: dict[str, Profile] = {}
-    tables: dict[str, dict[str, Section]] = {"services": {}, "sso-session": {}}
-    for kind, name, origin, section in read_sections(config_path, _section_name):
-        if kind == "profile":
-            profiles[name] = Profile(name, origin, config=section)
-        elif kind:
-            tables[kind][name] = section
-    for _, name, origin, section in read_sections(credentials_path, _as_it_is):
-        known = profiles.get(name)
-        profiles[name] = Profile(
-            name,
-            known.origin if known else origin,
-            credentials=section,
-            config=known.config if known else {},
-        )
+    found: dict[str, dict[str, Section]] = {
+        "profile": {},
+        "services": {},
+        "sso-session": {},
+    }
+    for section in read_sections(config_path):
+        kind, name = _section_name(section.header)
+        if kind:
+            found[kind][name] = section
+    # In the credentials file a header is just the name.
+    credentials = {one.header: one for one in read_sections(credentials_path)}
+    services, sso_sessions = (
+        {name: section.settings(name) for name, section in found[kind].items()}
+        for kind in ("services", "sso-session")
+    )
     return Profiles(
-        profiles,
-        tables["services"],
-        tables["sso-session"],
+        _Table(found["profile"], credentials),
+        services,
+        sso_sessions,
         config_path,
         credentials_path,
     )
@@ -254,6 +312,10 @@ def paths(environ: Mapping[str, str]) -> tuple[str, str]:
     return config, credentials
 
 
+TWO_WORDS = re.compile(r"""[^\s'"\\]+[ \t]+([^\s'"\\]+)[ \t]*""")
+"""A header that shlex splits at its blanks, and does nothing else to."""
+
+
 def _section_name(header: str) -> tuple[str, str]:
     """Return ("profile" | "services" | "sso-session" | "", name), as botocore does.
 
@@ -263,14 +325,11 @@ def _section_name(header: str) -> tuple[str, str]:
         return "profile", header
     for kind in ("profile", "sso-session", "services"):
         if header.startswith(kind):
+            if plain := TWO_WORDS.fullmatch(header):  # shlex takes 30 times as long
+                return kind, plain[1]
             try:
                 parts = shlex.split(header)
             except ValueError:
                 return "", ""
             return (kind, parts[1]) if len(parts) == 2 else ("", "")  # noqa: PLR2004
     return "", ""
-
-
-def _as_it_is(header: str) -> tuple[str, str]:
-    """Return ("profile", name): in the credentials file a header is just the name."""
-    return "profile", header

@@ -61,13 +61,19 @@ class Asked:
         return cls(arguments, dict(environ), found, time.time_ns())
 
 
-def remember(
-    asked: Asked, plan: Plan, store: DiskStore, *, printed: bytes, renewable: bool
+def remember(  # noqa: PLR0913 - what a record says
+    asked: Asked,
+    plan: Plan,
+    store: DiskStore,
+    *,
+    printed: bytes,
+    renewable: bool,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Write a record, if the plan's last entry is certain to answer the question.
 
-    ``printed`` is what was answered this time; ``renewable`` as ``background`` says.
-    Raises CacheUnusable.
+    ``printed`` is what was answered this time; ``renewable`` as ``background`` says;
+    ``notes`` as for ``warm.record``. Raises CacheUnusable.
     """
     if not plan.calls or plan.sealed or plan.source.kind in MACHINE_KINDS:
         return
@@ -80,7 +86,9 @@ def remember(
     if files is None or store.printed(key) != printed:
         return
     name = warm.record_name(list(asked.arguments), question)
-    store.record(name, warm.record(question, key, files, renewable=renewable))
+    store.record(
+        name, warm.record(question, key, files, renewable=renewable, notes=notes)
+    )
 
 
 def _files(asked: Asked, plan: Plan) -> dict[bytes, bytes] | None:

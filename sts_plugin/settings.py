@@ -30,6 +30,7 @@ __all__ = [
     "CONNECT_TIMEOUT_SECONDS",
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
+    "HOPS_MAX",
     "LOCK_CROWD_SECONDS",
     "LOCK_NOTICE_SECONDS",
     "LOCK_POLL_SECONDS",
@@ -88,6 +89,14 @@ aws-runas#11)."""
 
 SESSION_SECONDS_DEFAULT: Final = 43_200
 """What STS itself gives an IAM user who asks for nothing: a working day, 12 h."""
+
+# --- Profiles ---------------------------------------------------------------
+
+HOPS_MAX: Final = 20
+"""How many profiles a chain of roles may lead through, and so may one of
+``include_profile``. Real ones have two to five. Each role is a call of its own, at some
+tenths of a second, and all calls of a run share 22 s: a longer chain would end in the
+middle, if it is no mistake. botocore goes on until Python's recursion limit."""
 
 # --- MFA codes -------------------------------------------------------------
 

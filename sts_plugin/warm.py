@@ -25,6 +25,8 @@ if sys.platform != "win32":
 
 __all__ = [
     "ENTRY_BYTES_MAX",
+    "IN_PROCESS",
+    "answer",
     "checksum",
     "claim_name",
     "folder_of",
@@ -44,6 +46,9 @@ FORMAT = b"sts-plugin warm 1"
 
 ENTRY_BYTES_MAX = 65_536
 """``settings.ENTRY_BYTES_MAX``."""
+
+IN_PROCESS = "\0in process"
+"""The first argument where a program asks: no command line has one like it."""
 
 RECORD_BYTES_MAX = 32_768
 """A record has a line for each file; their paths have 4,096 bytes at most."""
@@ -96,7 +101,7 @@ def question(
     ``environ`` is that of the process as it began, ``package`` the folder of this
     package: another installation is another question.
     """
-    if arguments[:1] != ["credential-process"]:
+    if arguments[:1] not in (["credential-process"], [IN_PROCESS]):
         return None
     ours = identity(f"{package}/__init__.py".encode(*_encoding()))
     if ours is None or ours == b"-":
@@ -175,17 +180,23 @@ def record_name(arguments: list[str], asked: bytes) -> str:
 
 
 def record(
-    asked: bytes, key: str, files: dict[bytes, bytes], *, renewable: bool
+    asked: bytes,
+    key: str,
+    files: dict[bytes, bytes],
+    *,
+    renewable: bool,
+    notes: tuple[str, ...] = (),
 ) -> bytes:
     """Return a record: ``files`` are identities by path.
 
     ``renewable``: whether the entry may be renewed by a process in the background.
+    ``notes`` are words for whoever asks in process.
     """
     lines = [
         FORMAT,
         checksum(asked),
         key.encode(),
-        b"renewable" if renewable else b"-",
+        " ".join(("renewable" if renewable else "-", *notes)).encode(),
         *(found + b" " + path for path, found in files.items()),
     ]
     text = b"\n".join(lines)
@@ -240,33 +251,38 @@ def hit(arguments: list[str], package: str, *program: str) -> int | None:
     ``program`` is what goes the long way, where that is not this interpreter.
     """
     try:
-        found = _found(arguments, posix.environ, package)
+        if sys.stdout is None:
+            return None
+        _leave_no_dump()
+        found = answer(arguments, posix.environ, package)
     except Exception:  # noqa: BLE001 - not sure means miss, whatever it is
         return None
     if found is None:
         return None
-    document, claim = found
-    code = _print(document)
+    document, claim, _ = found
+    code = _print(document + b"\n")
     if code == 0 and claim:
         _renew([*(program or itself()), "renew", *arguments[1:]], claim, posix.environ)
     return code
 
 
-def _found(
+def answer(
     arguments: list[str], environ: dict[bytes, bytes], package: str
-) -> tuple[bytes, str] | None:
-    """Return what is to be printed, and the claim by which to renew it, or ""."""
+) -> tuple[bytes, str, list[str]] | None:
+    """Return the document, the claim by which to renew it, or "", and the notes.
+
+    None, or any exception: only the long way knows.
+    """
     asked, path = question(arguments, environ, package), folder_of(environ)
-    if asked is None or path is None or sys.stdout is None:
+    if asked is None or path is None:
         return None
     folder = _opened(path)
     try:
         data = _private(record_name(arguments, asked), folder, RECORD_BYTES_MAX)
-        answer = _answering(data, asked)
-        if answer is None:
+        answering = _answering(data, asked)
+        if answering is None:
             return None
-        key, renewable = answer
-        _leave_no_dump()
+        key, (renewable, *notes) = answering
         found = stamped(_private(f"{key}.json", folder, ENTRY_BYTES_MAX))
     finally:
         posix.close(folder)
@@ -276,9 +292,9 @@ def _found(
     now = time.time_ns() // 1000
     if not begins <= now < until or not fields.startswith(opening(key)):
         return None
-    due = renewable and now >= early
+    due = renewable == "renewable" and now >= early
     claim = claim_name(key, early, until, now) if due else ""
-    return fields[offset : offset + length] + b"\n", claim
+    return fields[offset : offset + length], claim, notes
 
 
 def _leave_no_dump() -> None:
@@ -337,19 +353,22 @@ def _private(name: str, folder: int, most: int) -> bytes:
     return data if len(data) == found.st_size else b""
 
 
-def _answering(data: bytes, asked: bytes) -> tuple[str, bool] | None:
-    """Return the key of the entry that a record names for a question, if it holds."""
+def _answering(data: bytes, asked: bytes) -> tuple[str, list[str]] | None:
+    """Return the key of the entry that a record names for a question, if it holds.
+
+    What else it says of it comes with it.
+    """
     text, _, found = data.rpartition(b"\n")
     if found != checksum(text):
         return None
-    version, question_of, key, renewable, *files = text.split(b"\n")
+    version, question_of, key, said, *files = text.split(b"\n")
     if version != FORMAT or question_of != checksum(asked):
         return None
     for file in files:
         known, _, path = file.partition(b" ")
         if identity(path) != known:
             return None
-    return key.decode(), renewable == b"renewable"
+    return key.decode(), said.decode().split(" ")
 
 
 def _print(data: bytes) -> int | None:

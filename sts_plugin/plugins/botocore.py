@@ -7,11 +7,13 @@ profiles whose ``credential_process`` is sts-plugin. All others it leaves to bot
 
 Refreshing is botocore's (``RefreshableCredentials`` with our ``refresh_using``);
 what is new is that a refresh never fails for want of an MFA code that we have.
+
+What is in the cache is handed out by ``quick``; the engine is imported where that does
+not know the answer (``long_way``).
 """
 
 from __future__ import annotations
 
-import logging
 import os
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,24 +26,25 @@ from botocore.credentials import (
 )
 from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 
-from sts_plugin.document import timestamp
-from sts_plugin.engine import Engine
-from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
-from sts_plugin.plugins import features
-from sts_plugin.plugins.forks import safe_to_fork
-from sts_plugin.profiles import OWN_PREFIX
-from sts_plugin.watcher import Watcher
+from sts_plugin.errors import ConfigurationError, StsPluginError
+from sts_plugin.plugins import features, quick
+from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.engine import Engine
+    from sts_plugin.model import Credentials
+    from sts_plugin.plugins.long_way import LongWay
+    from sts_plugin.plugins.quick import Metadata
 
 __all__ = ["StsPluginProvider", "register"]
 
 SessionT = TypeVar("SessionT")
 T = TypeVar("T")
-logger = logging.getLogger("sts_plugin")
+
+OWN_PREFIX = "sts_plugin_"
+"""``profiles.OWN_PREFIX``."""
 
 
 def register(session: SessionT) -> SessionT:
@@ -82,8 +85,22 @@ def _insert(core: Any, resolver: Any, engines: Engines | None = None) -> Any:  #
     return resolver
 
 
-class Engines(dict[frozenset[tuple[str, str]], Engine]):
-    """The engines of one session, by their environment."""
+class Engines:
+    """The engines of one session, by their environment.
+
+    All threads that find a session without credentials load them: they share one.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[frozenset[tuple[str, str]], Engine] = {}
+
+    def get(self, session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
+        """Return the engine of an environment."""
+        one = frozenset(environ.items())
+        if one not in self._made:
+            engine = import_late().make_engine(session, environ)
+            self._made.setdefault(one, engine)
+        return self._made[one]
 
 
 class StsPluginProvider:
@@ -123,53 +140,46 @@ class StsPluginProvider:
     def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
         # Profile, region and environment are settled now: a variable that changes
         # later must not turn a running client into somebody else.
-        engine = self._engine()
+        environ = self._environ()
         explicit = self._session.instance_variables().get("profile") is not None
         region = self._region or self._session.get_config_variable("region")
+        words = quick.question(profile, region, explicit=explicit)
 
-        def plan() -> Plan:
-            return engine.plan(profile, explicit=explicit, region=region)
+        def long_way() -> LongWay:
+            engine = self._engine(environ)
+            way: LongWay = import_late().LongWay(self._session, engine, words, environ)
+            return way
 
-        try:
-            now = plan()
-        except NothingHere:
-            return None
-        if not now.calls and self._left_to_botocore(now, profile):
-            return None
-        said = self._session.full_config["profiles"].get(now.source.profile, {})
-        legacy_sso = "sso_session" not in said
-
-        def fetch() -> dict[str, str | None]:
-            current = plan()
-            if current.calls:
-                used = features.source_features(current, legacy_sso=legacy_sso)
-                features.register(used)
-            return _metadata(engine.credentials(current))
+        def fetch() -> Metadata:
+            known = quick.answer(words, environ)
+            return known[0] if known else long_way().fetch()
 
         refresh = _speaking_botocore(fetch)
-        if not now.calls:
-            return self._found(engine.credentials(now), refresh)
-        features.register(features.client_features(now, legacy_sso=legacy_sso))
+        if known := quick.answer(words, environ):
+            features.register(known[1])
+            return self._deferred(refresh)
+        way = long_way()
+        plan = way.ours()
+        if plan is None:
+            return None
+        if not plan.calls:
+            return self._found(way.found(plan), refresh)
+        features.register(way.client_features(plan))
+        return self._deferred(refresh)
+
+    def _deferred(self, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
         return safe_to_fork(
             DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
         )
 
-    def _left_to_botocore(self, plan: Plan, profile: str) -> bool:
-        """Whether botocore finds in the profile what a plan without calls says."""
-        if plan.source.kind == "keychain":
-            return False
-        said = self._session.full_config["profiles"].get(profile, {})
-        including = {"include_profile", f"{OWN_PREFIX}include_profile"} & said.keys()
-        return plan.source.profile == profile and not (
-            including and plan.source.kind in {"sso", "login", "process"}
-        )
-
-    def _found(self, found: Credentials, refresh: Callable[[], Any]) -> Any:  # noqa: ANN401 - the botocore seam
+    def _found(self, found: Credentials, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""
         if found.expiration is not None:
             return safe_to_fork(
                 RefreshableCredentials.create_from_metadata(
-                    _metadata(found), refresh_using=refresh, method=self.METHOD
+                    import_late().metadata_of(found),
+                    refresh_using=refresh,
+                    method=self.METHOD,
                 )
             )
         token = found.session_token
@@ -180,7 +190,8 @@ class StsPluginProvider:
             method=self.METHOD,
         )
 
-    def _engine(self) -> Engine:
+    def _environ(self) -> dict[str, str]:
+        """Return the environment of this process, with the files of its session."""
         session = self._session
         files = {
             "AWS_CONFIG_FILE": session.get_config_variable("config_file"),
@@ -188,15 +199,10 @@ class StsPluginProvider:
                 "credentials_file"
             ),
         }
-        environ = {**os.environ, **{name: path for name, path in files.items() if path}}
-        engine = Engine(
-            environ,
-            watcher=Watcher(logger.warning),
-            # The host's own session, so that its proxies and certificates count.
-            session=lambda _profile: session,
-        )
-        # All threads that find a session without credentials load them.
-        return self._engines.setdefault(frozenset(environ.items()), engine)
+        return {**os.environ, **{name: path for name, path in files.items() if path}}
+
+    def _engine(self, environ: Mapping[str, str]) -> Engine:
+        return self._engines.get(self._session, environ)
 
 
 OUR_KEYS = frozenset(
@@ -223,22 +229,6 @@ def _concerns_us(said: Mapping[str, Any]) -> bool:
     process = str(said.get("credential_process", ""))
     ours = "sts-plugin" in process or "sts_plugin" in process
     return ours or not keys.isdisjoint(OUR_KEYS)
-
-
-def _metadata(found: Credentials) -> dict[str, str | None]:
-    """Return credentials as botocore wants them from ``refresh_using``."""
-    token, expiration = found.session_token, found.expiration
-    if expiration is None:
-        raise NothingHere("the profile leads to long-term keys now")
-    metadata = {
-        "access_key": found.access_key_id,
-        "secret_key": found.secret_access_key.reveal(),
-        "token": token.reveal() if token else None,
-        "expiry_time": timestamp(expiration),
-    }
-    if found.account_id:
-        metadata["account_id"] = found.account_id
-    return metadata
 
 
 class ProfileError(CredentialRetrievalError, InvalidConfigError):  # type: ignore[misc]

@@ -70,7 +70,7 @@ class AssumeRoleProvider(StsPluginProvider):
             found._time_fetcher = local_now
         return found
 
-    def _engine(self):
+    def _engine(self, _environ):
         config = Path(self._folder.name) / "config"
         write_config(config, self._load_config()["profiles"])
         environ = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from herd import await_that
@@ -98,6 +99,71 @@ print(json.dumps([codes, bool(credentials.token)]))
 """
 )
 
+# The cache has what is asked for, so that nothing of the engine is imported; then it
+# has it no more, and a thread has to import all of that.
+EMPTIED = """
+import pathlib
+assert "sts_plugin.engine" not in sys.modules
+for file in pathlib.Path(os.environ["STS_PLUGIN_CACHE_DIR"]).iterdir():
+    # Without its session, prod-admin would wait for the next code.
+    if file.suffix == ".warm" or (file.suffix, profile) == (".json", "batch"):
+        file.unlink()
+"""
+
+# What that imports while a fork would not wait for it.
+UNGUARDED = """
+from sts_plugin.plugins import forks
+
+found = []
+
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if not forks._imports.lock._is_owned():
+            found.append(name)
+
+sys.meta_path.insert(0, Finder)
+credentials.get_frozen_credentials()
+assert "sts_plugin.engine" in sys.modules
+print(json.dumps(found))
+"""
+
+# A fork of one thread, in the middle of what another one imports.
+WAITING = """
+import json, os, sys, threading
+from sts_plugin.plugins import forks
+
+begun, go_on, coming, order = (*(threading.Event() for _ in range(3)), [])
+os.register_at_fork(before=coming.set)
+
+def imports():
+    with forks._imports.lock:
+        begun.set()
+        go_on.wait()
+        order.append("imported")
+
+def forking():
+    if os.fork() == 0:
+        forks.import_late()  # its own lock is open
+        os._exit(0)
+    order.append("forked")
+
+importer, forker = (threading.Thread(target=one) for one in (imports, forking))
+importer.start()
+begun.wait()
+forker.start()
+coming.wait()
+forker.join(0.3)
+go_on.set()
+for thread in (importer, forker):
+    thread.join()
+order.append(os.waitstatus_to_exitcode(os.wait()[1]))
+with forks._imports.lock:  # it is open again in the parent
+    if os.fork() == 0:  # and whoever imports may fork
+        os._exit(0)
+order.append(os.waitstatus_to_exitcode(os.wait()[1]))
+print(json.dumps(order))
+"""
+
 # What a refresh imports, beyond what registering has.
 IMPORTING = (
     BEGINNING
@@ -186,6 +252,43 @@ def test_a_refresh_imports_nothing(host, sandbox, profile, variables, tmp_path):
     # A module that is being imported is locked in the child for ever.
     imported = end(host(IMPORTING, profile=profile, HOME=str(tmp_path), **variables))
     assert imported == []
+
+
+@pytest.fixture
+def warmed(host, environ):
+    """Fill the cache, so that a host need not import the engine."""
+
+    def warm(profile):
+        folder = Path(environ["STS_PLUGIN_CACHE_DIR"])
+
+        def recorded():
+            end(host(IMPORTING, profile=profile))
+            return list(folder.glob("*.warm"))
+
+        await_that(recorded)
+
+    return warm
+
+
+@pytest.mark.parametrize("profile", ["batch", "prod-admin"])
+def test_a_fork_waits_for_whatever_a_refresh_imports(host, warmed, profile):
+    warmed(profile)
+    assert end(host(BEGINNING + EMPTIED + UNGUARDED, profile=profile)) == []
+
+
+@pytest.mark.parametrize("profile", ["batch", "prod-admin"])
+def test_children_of_any_moment_of_an_import_get_credentials(
+    host, warmed, sandbox, profile
+):
+    warmed(profile)
+    script = ANY_MOMENT.replace(BEGINNING, BEGINNING + EMPTIED)
+    codes, parent = end(host(script, profile=profile))
+    assert set(codes) == {0}
+    assert parent
+
+
+def test_a_fork_waits_for_an_import_of_another_thread(host):
+    assert end(host(WAITING)) == ["imported", "forked", 0, 0]
 
 
 @pytest.mark.parametrize("command", ["false", "echo {code}"])

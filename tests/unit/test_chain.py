@@ -15,6 +15,7 @@ from sts_plugin.errors import ConfigurationError, NothingHere, StsPluginError
 from sts_plugin.model import Origin, Setting
 from sts_plugin.plan import make_plan
 from sts_plugin.profiles import Profile
+from sts_plugin.settings import HOPS_MAX
 
 A, B = "AKIAA", "AKIAB"
 KEYS_A = f"aws_access_key_id = {A}\naws_secret_access_key = s"
@@ -939,3 +940,60 @@ def test_keys_of_the_environment_do_not_bring_the_device_of_a_profile(aws):
     plan = make_plan(profiles, "p", ENV, explicit=False, then=then)
     assert plan.source.identity == "AKIAENV"
     assert plan.device is None
+
+
+# --- Endless chains ---
+
+
+def linked(length):
+    """So many profiles, each behind the next one, and one with keys at the end."""
+    said = f"{role('r')}\nsource_profile"
+    links = [f"[profile p{n}]\n{said} = p{n + 1}\n" for n in range(length)]
+    return f"{''.join(links)}[profile p{length}]\n{KEYS_A}\n"
+
+
+def aliased(length):
+    process = "credential_process = sts-plugin credential-process --profile"
+    links = [f"[profile p{n}]\n{process} p{n + 1}\n" for n in range(length)]
+    return f"{''.join(links)}[profile p{length}]\n{KEYS_A}\n"
+
+
+def looped(length):
+    return linked(length).replace(KEYS_A, f"{role('r')}\nsource_profile = p0")
+
+
+@pytest.mark.parametrize("make", [linked, aliased])
+def test_a_chain_may_lead_through_so_many_profiles(aws, make):
+    chain = follow(aws(make(HOPS_MAX)), "p0", {}, explicit=True)
+    assert chain.source.profile == f"p{HOPS_MAX}"
+    assert len(chain.links) == (HOPS_MAX if make is linked else 0)
+
+
+@pytest.mark.parametrize("length", [HOPS_MAX + 1, 100, 10_000])
+@pytest.mark.parametrize(
+    ("make", "key"),
+    [
+        (linked, "source_profile"),
+        (looped, "source_profile"),
+        (aliased, "credential_process"),
+    ],
+)
+def test_a_longer_one_is_told_where_it_becomes_too_long(aws, make, key, length):
+    profiles = aws(make(length))
+    with pytest.raises(ConfigurationError) as caught:
+        follow(profiles, "p0", {}, explicit=True)
+    lines = 3 if key == "source_profile" else 2
+    assert caught.value.message == (
+        f"{aws.config}:{lines * (HOPS_MAX + 1)}: {key} of profile"
+        f' "p{HOPS_MAX}" goes on with the chain of profile "p0", which is {HOPS_MAX}'
+        " profiles long already"
+    )
+    assert caught.value.hint
+
+
+def test_so_many_profiles_may_stand_behind_one(aws):
+    wide = "".join(
+        f"[profile w{n}]\n{role('w')}\nsource_profile = p0\n" for n in range(1000)
+    )
+    chain = follow(aws(linked(1) + wide), "w999", {}, explicit=True)
+    assert names(chain) == ["p0", "w999"]

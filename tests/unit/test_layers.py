@@ -38,7 +38,7 @@ TABLE = {
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
-    "profiles": "errors ini",
+    "profiles": "errors ini settings",
     "endpoint": "errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
@@ -49,7 +49,7 @@ TABLE = {
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
     "ourselves": "errors profiles source_kinds",
-    "chain": "errors model profiles actions source_kinds ourselves",
+    "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
     "plan": (
@@ -124,7 +124,11 @@ TABLE = {
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
-    "plugins.*": "engine document errors profiles watcher plugins.*",
+    "plugins.quick": "warm",
+    "plugins.long_way": (
+        "document errors profiles watcher engine records plugins.features"
+    ),
+    "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
@@ -212,7 +216,8 @@ TYPES = {
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
-    "plugins.*": "model",
+    "plugins.long_way": "model plugins.quick",
+    "plugins.*": "model engine",
     "cli.*": "model",
 }
 # What costs more than a warm run may: imported late, where it is used.

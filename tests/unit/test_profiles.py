@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import parse_nested
-from sts_plugin.profiles import load_profiles
+from sts_plugin.profiles import COMPARED_CHARACTERS, load_profiles
+from sts_plugin.settings import HOPS_MAX
 
 CANARY = "wJalrXUtnFEMIcanary"
 EXHAUSTIVE = hypothesis.settings(
@@ -82,6 +83,8 @@ ODD_CONFIGS = {
     "escaped blank": "[profile my\\ prof]\na = 1\n",
     "comment in name": "[profile x # y]\na = 1\n",
     "tab": "[profile\tx]\na = 1\n",
+    "vertical tab": "[profile\x0bx]\na = 1\n[profile x\x0cy]\nb = 1\n",
+    "other blanks": "[profile\xa0x]\na = 1\n[profile\u2028x]\nb = 1\n",
     "many blanks": "[profile    x  ]\na = 1\n",
     "leading blank": "[ profile x ]\na = 1\n",
     "beginning with profile": "[profilex y]\na = 1\n[profiles]\nb = 1\n",
@@ -244,6 +247,17 @@ def test_a_key_in_the_credentials_file_wins_over_the_config_file(aws):
         "region": "config",
         "role_arn": "credentials",
     }
+
+
+@pytest.mark.parametrize(
+    ("header", "table"),
+    [("[sso-session s]", "sso_sessions"), ("[services s]", "services")],
+)
+def test_what_other_sections_say_has_an_owner_and_a_line(aws, header, table):
+    # What has none is a variable of the environment, and no part of an identity.
+    setting = getattr(aws(f"{header}\n\nk = v\n"), table)["s"]["k"]
+    assert (setting.value, setting.profile) == ("v", "s")
+    assert str(setting.origin) == f"{aws.config}:3"
 
 
 def test_each_value_knows_its_file_and_its_line(aws):
@@ -430,6 +444,26 @@ def test_a_missing_profile_without_neighbours_is_told_with_the_files(aws):
     assert caught.value.hint == f"add it to {aws.config} or {aws.credentials}"
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_very_long_name_is_not_compared_with_others(aws, more):
+    # Ten thousand of them would take ten seconds.
+    name = "n" * (COMPARED_CHARACTERS + more)
+    profiles = aws(f"[profile {name}]\n")
+    for one in (name[:-1], f"{name}n"):
+        with pytest.raises(ConfigurationError) as caught:
+            profiles[one]
+        compared = max(len(one), len(name)) <= COMPARED_CHARACTERS
+        assert caught.value.hint.startswith("did you mean" if compared else "add it")
+
+
+def test_a_table_of_profiles_has_each_name_once(aws):
+    table = aws("[profile b]\n[profile a]\n", "[c]\n[b]\n").profiles
+    assert list(table) == ["b", "a", "c"]
+    assert len(table) == 3
+    assert "d" not in table
+    assert table["c"] is table["c"]
+
+
 def test_the_sub_keys_of_a_block_are_parsed(aws):
     setting = aws("[default]\ns3 =\n  a = 1\n\n  b = x = y\n")["default"].plain("s3")
     assert parse_nested(setting) == {"a": "1", "b": "x = y"}
@@ -612,6 +646,30 @@ def test_an_included_profile_that_does_not_exist_is_told(aws):
             ' "b" does not exist'
         )
         assert caught.value.hint
+
+
+def included(length, end="external_id = end"):
+    """So many profiles, each including the next one."""
+    links = [f"[profile p{n}]\ninclude_profile = p{n + 1}\n" for n in range(length)]
+    return f"{''.join(links)}[profile p{length}]\n{end}\n"
+
+
+def test_a_profile_may_include_so_many_others(aws):
+    assert aws(included(HOPS_MAX))["p0"].get("external_id").value == "end"
+
+
+@pytest.mark.parametrize("length", [HOPS_MAX + 1, 100, 10_000])
+@pytest.mark.parametrize("end", ["external_id = end", "include_profile = p0"])
+def test_a_profile_that_includes_more_is_told(aws, length, end):
+    profiles = aws(included(length, end))
+    with pytest.raises(ConfigurationError) as caught:
+        profiles["p0"]
+    assert caught.value.message == (
+        f"{aws.config}:{2 * (HOPS_MAX + 1)}: include_profile of profile"
+        f' "p{HOPS_MAX}" goes on with what profile "p0" includes, which is {HOPS_MAX}'
+        " profiles already"
+    )
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("include", ["a", "nowhere", ""])

@@ -1,0 +1,137 @@
+"""What a program is answered by the engine, and all that this has to import.
+
+    session + profile -> Plan -> refresh metadata of botocore
+
+Imported late, by ``forks.import_late`` alone: a program whose credentials are in the
+cache does without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sts_plugin.document import timestamp, to_document
+from sts_plugin.engine import Engine
+from sts_plugin.errors import CacheUnusable, NothingHere
+from sts_plugin.plugins import features
+from sts_plugin.profiles import OWN_PREFIX
+from sts_plugin.records import Asked, remember
+from sts_plugin.watcher import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sts_plugin.model import Credentials, Plan
+    from sts_plugin.plugins.quick import Metadata
+
+__all__ = ["LongWay", "make_engine", "metadata_of"]
+
+logger = logging.getLogger("sts_plugin")
+
+
+def make_engine(session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
+    """Return an engine for a session of botocore's."""
+    return Engine(
+        environ,
+        watcher=Watcher(logger.warning),
+        # The host's own session, so that its proxies and certificates count.
+        session=lambda _profile: session,
+    )
+
+
+class LongWay:
+    """One profile of a session, as the engine sees it.
+
+    ``words`` are those of ``quick.question``.
+    """
+
+    def __init__(
+        self,
+        session: Any,  # noqa: ANN401 - the botocore seam
+        engine: Engine,
+        words: list[str],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._session = session
+        self._engine = engine
+        self._words = words
+        self._environ = environ
+
+    def plan(self) -> Plan:
+        """Return the plan as the files say it now; raise what ``Engine.plan`` does."""
+        _, profile, region, explicit = self._words
+        return self._engine.plan(
+            profile, explicit=bool(explicit), region=region or None
+        )
+
+    def ours(self) -> Plan | None:
+        """Return the plan, or None for a profile that is left to botocore."""
+        try:
+            plan = self.plan()
+        except NothingHere:
+            return None
+        return plan if plan.calls or not self._left_to_botocore(plan) else None
+
+    def found(self, plan: Plan) -> Credentials:
+        """Return the credentials of a plan without calls."""
+        return self._engine.credentials(plan)
+
+    def client_features(self, plan: Plan) -> frozenset[str]:
+        """Return the feature ids of a client with the credentials of a plan."""
+        return features.client_features(plan, legacy_sso=self._legacy_sso(plan))
+
+    def fetch(self) -> Metadata:
+        """Return credentials as the files say it now, from the cache or from AWS."""
+        asked = Asked.now(self._words, self._environ)
+        plan = self.plan()
+        if plan.calls:
+            legacy_sso = self._legacy_sso(plan)
+            features.register(features.source_features(plan, legacy_sso=legacy_sso))
+        found = self._engine.credentials(plan)
+        # For whoever comes next; no trouble with it is any of this one's.
+        with contextlib.suppress(CacheUnusable, OSError, ValueError):
+            remember(
+                asked,
+                plan,
+                self._engine.store,
+                printed=json.dumps(to_document(found)).encode(),
+                renewable=False,
+                notes=tuple(sorted(self.client_features(plan))),
+            )
+        return metadata_of(found)
+
+    def _legacy_sso(self, plan: Plan) -> bool:
+        return "sso_session" not in self._said(plan.source.profile)
+
+    def _left_to_botocore(self, plan: Plan) -> bool:
+        """Whether botocore finds in the profile what a plan without calls says."""
+        if plan.source.kind == "keychain":
+            return False
+        said = self._said(plan.profile)
+        including = {"include_profile", f"{OWN_PREFIX}include_profile"} & said.keys()
+        return plan.source.profile == plan.profile and not (
+            including and plan.source.kind in {"sso", "login", "process"}
+        )
+
+    def _said(self, profile: str) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = self._session.full_config["profiles"].get(profile, {})
+        return said
+
+
+def metadata_of(found: Credentials) -> Metadata:
+    """Return credentials as botocore wants them from ``refresh_using``."""
+    token, expiration = found.session_token, found.expiration
+    if expiration is None:
+        raise NothingHere("the profile leads to long-term keys now")
+    metadata = {
+        "access_key": found.access_key_id,
+        "secret_key": found.secret_access_key.reveal(),
+        "token": token.reveal() if token else None,
+        "expiry_time": timestamp(expiration),
+    }
+    if found.account_id:
+        metadata["account_id"] = found.account_id
+    return metadata
