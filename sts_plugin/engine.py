@@ -16,6 +16,7 @@ from sts_plugin.botocore_session import make_session
 from sts_plugin.cache import Cache
 from sts_plugin.cache_key import CacheKey
 from sts_plugin.direct import make_direct
+from sts_plugin.document import from_document
 from sts_plugin.endpoint import find_endpoint
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.guard import guarded
@@ -177,6 +178,16 @@ class Engine:
         codes = replace(plan.codes, ways=plan.codes.silent)
         plan = replace(plan, codes=codes)
         return self._resolver(plan, self._cache(plan), ahead=True).resolve()
+
+    def kept(self, plan: Plan) -> tuple[Credentials, Life] | None:
+        """Return the cached set of a plan while it is usable, and its life."""
+        entry = self._cache(plan).read(plan.calls[-1].key) if plan.calls else None
+        if entry is None or not entry.life.usable(self._now()):
+            return None
+        try:
+            return from_document(entry.document), entry.life
+        except ValueError:
+            return None
 
     def due(self, plan: Plan) -> Life | None:
         """Return the life of the cached set of a plan that should be renewed by now."""

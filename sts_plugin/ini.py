@@ -26,7 +26,7 @@ DEFAULT = "DEFAULT"
 """The section whose keys all others have, too: configparser's, not AWS's."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Section:
     """A header and what stands below it: text, of which settings are made when needed.
 

@@ -47,6 +47,8 @@ FORMAT = b"sts-plugin warm 1"
 ENTRY_BYTES_MAX = 65_536
 """``settings.ENTRY_BYTES_MAX``."""
 
+COMMAND = "credential-process"
+
 IN_PROCESS = "\0in process"
 """The first argument where a program asks: no command line has one like it."""
 
@@ -101,7 +103,7 @@ def question(
     ``environ`` is that of the process as it began, ``package`` the folder of this
     package: another installation is another question.
     """
-    if arguments[:1] not in (["credential-process"], [IN_PROCESS]):
+    if arguments[:1] not in ([COMMAND], [IN_PROCESS]):
         return None
     ours = identity(f"{package}/__init__.py".encode(*_encoding()))
     if ours is None or ours == b"-":
@@ -251,7 +253,7 @@ def hit(arguments: list[str], package: str, *program: str) -> int | None:
     ``program`` is what goes the long way, where that is not this interpreter.
     """
     try:
-        if sys.stdout is None:
+        if sys.stdout is None or arguments[:1] != [COMMAND]:
             return None
         _leave_no_dump()
         found = answer(arguments, posix.environ, package)
@@ -267,11 +269,17 @@ def hit(arguments: list[str], package: str, *program: str) -> int | None:
 
 
 def answer(
-    arguments: list[str], environ: dict[bytes, bytes], package: str
+    arguments: list[str],
+    environ: dict[bytes, bytes],
+    package: str,
+    *,
+    late: bool = False,
 ) -> tuple[bytes, str, list[str]] | None:
     """Return the document, the claim by which to renew it, or "", and the notes.
 
-    None, or any exception: only the long way knows.
+    None, or any exception: only the long way knows. ``late``: a set that is renewed
+    meanwhile is good for a third of that time more, as botocore sees it (five minutes
+    of fifteen).
     """
     asked, path = question(arguments, environ, package), folder_of(environ)
     if asked is None or path is None:
@@ -290,9 +298,11 @@ def answer(
         return None
     fields, (begins, early, until, offset, length) = found
     now = time.time_ns() // 1000
-    if not begins <= now < until or not fields.startswith(opening(key)):
+    may_renew = renewable == "renewable"
+    grace = (until - early) // 3 if late and may_renew else 0
+    if not begins <= now < until + grace or not fields.startswith(opening(key)):
         return None
-    due = renewable == "renewable" and now >= early
+    due = may_renew and now >= early
     claim = claim_name(key, early, until, now) if due else ""
     return fields[offset : offset + length], claim, notes
 

@@ -28,6 +28,7 @@ from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.plugins import features, quick
+from sts_plugin.plugins.ahead import Ahead
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
@@ -150,13 +151,19 @@ class StsPluginProvider:
             way: LongWay = import_late().LongWay(self._session, engine, words, environ)
             return way
 
+        ahead = Ahead()
+
         def fetch() -> Metadata:
             known = quick.answer(words, environ)
-            return known[0] if known else long_way().fetch()
+            if known is None:
+                return long_way().fetch(ahead)
+            if known.due:
+                ahead.start(lambda: long_way().renew())
+            return known.metadata
 
         refresh = _speaking_botocore(fetch)
         if known := quick.answer(words, environ):
-            features.register(known[1])
+            features.register(known.notes)
             return self._deferred(refresh)
         way = long_way()
         plan = way.ours()

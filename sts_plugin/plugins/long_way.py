@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
+from sts_plugin.background import renewable
 from sts_plugin.document import timestamp, to_document
 from sts_plugin.engine import Engine
 from sts_plugin.errors import CacheUnusable, NothingHere
@@ -25,9 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sts_plugin.model import Credentials, Plan
+    from sts_plugin.plugins.ahead import Ahead
     from sts_plugin.plugins.quick import Metadata
 
 __all__ = ["LongWay", "make_engine", "metadata_of"]
+
+MANDATORY_SECONDS: Final = 600
+"""With less, botocore lets every request wait for new credentials
+(``RefreshableCredentials._mandatory_refresh_timeout``)."""
 
 logger = logging.getLogger("sts_plugin")
 
@@ -83,10 +90,24 @@ class LongWay:
         """Return the feature ids of a client with the credentials of a plan."""
         return features.client_features(plan, legacy_sso=self._legacy_sso(plan))
 
-    def fetch(self) -> Metadata:
-        """Return credentials as the files say it now, from the cache or from AWS."""
+    def renew(self) -> bool:
+        """Get the next set of credentials; return whether there is a new one."""
+        plan = self.plan()
+        before = self._engine.kept(plan)
+        found = self._engine.renew(plan)
+        return before is None or found.access_key_id != before[0].access_key_id
+
+    def fetch(self, ahead: Ahead) -> Metadata:
+        """Return credentials as the files say it now, from the cache or from AWS.
+
+        Nobody waits for AWS while there is a set that is good for some minutes more.
+        """
         asked = Asked.now(self._words, self._environ)
         plan = self.plan()
+        may_renew = renewable(plan, self._environ)
+        if may_renew and (old := self._meanwhile(plan)):
+            ahead.start(self.renew)
+            return metadata_of(old)
         if plan.calls:
             legacy_sso = self._legacy_sso(plan)
             features.register(features.source_features(plan, legacy_sso=legacy_sso))
@@ -98,10 +119,20 @@ class LongWay:
                 plan,
                 self._engine.store,
                 printed=json.dumps(to_document(found)).encode(),
-                renewable=False,
+                renewable=may_renew,
                 notes=tuple(sorted(self.client_features(plan))),
             )
         return metadata_of(found)
+
+    def _meanwhile(self, plan: Plan) -> Credentials | None:
+        """Return a set that is to be renewed, while nobody insists on another."""
+        kept = self._engine.kept(plan)
+        now = datetime.now(UTC)
+        if kept is None or kept[1].fresh(now):
+            return None
+        old, life = kept
+        left = (life.expires - now).total_seconds()
+        return old if left > MANDATORY_SECONDS else None
 
     def _legacy_sso(self, plan: Plan) -> bool:
         return "sso_session" not in self._said(plan.source.profile)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sts_plugin import warm
@@ -18,7 +19,7 @@ from sts_plugin import warm
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Metadata", "answer", "question"]
+__all__ = ["Known", "Metadata", "answer", "question"]
 
 Metadata = dict[str, str | None]
 """What botocore wants from ``refresh_using``."""
@@ -31,21 +32,29 @@ def question(profile: str, region: str | None, *, explicit: bool) -> list[str]:
     return [warm.IN_PROCESS, profile, region or "", "explicit" if explicit else ""]
 
 
-def answer(
-    words: Sequence[str], environ: Mapping[str, str]
-) -> tuple[Metadata, list[str]] | None:
-    """Return the metadata of fresh credentials and the notes of their record, if any.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a question.
 
-    The notes are the ids of ``features.client_features``.
+    ``notes`` are the ids of ``features.client_features``; ``due``: a newer set should
+    be got, which nobody needs to wait for.
     """
+
+    metadata: Metadata = field(repr=False)
+    notes: list[str]
+    due: bool
+
+
+def answer(words: Sequence[str], environ: Mapping[str, str]) -> Known | None:
+    """Return what is known of a question without the engine, if it is."""
     try:
         said = {
             os.fsencode(name): os.fsencode(value) for name, value in environ.items()
         }
-        found = warm.answer(list(words), said, PACKAGE)
+        found = warm.answer(list(words), said, PACKAGE, late=True)
         if found is None:
             return None
-        text, _, notes = found
+        text, claim, notes = found
         document = json.loads(text)
         metadata = {
             "access_key": document["AccessKeyId"],
@@ -57,4 +66,4 @@ def answer(
             metadata["account_id"] = document["AccountId"]
     except Exception:  # noqa: BLE001 - not sure means miss, whatever it is
         return None
-    return metadata, notes
+    return Known(metadata, notes, due=bool(claim))

@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -191,3 +192,92 @@ def test_a_command_that_may_ask_somebody_is_not_run_in_the_background(
     assert at(44 * MINUTE, "helped") == first
     assert renewals(environ) == []
     assert sandbox.journal.count() == 1
+
+
+# --- In a program ---
+
+HOST = """
+import json, logging, sys, threading
+import botocore.session, sts_plugin
+
+logging.basicConfig(level="WARNING")
+session = sts_plugin.register(botocore.session.Session(profile="batch"))
+credentials = session.get_credentials()
+for line in sys.stdin:
+    key = credentials.get_frozen_credentials().access_key
+    renewing = [one.name for one in threading.enumerate() if "renewal" in one.name]
+    print(json.dumps([key, len(renewing)]), flush=True)
+    if line == "wait\\n":
+        for one in threading.enumerate():
+            if one is not threading.main_thread():
+                one.join()
+        print(flush=True)
+"""
+"""A program that lives long: it asks whenever it is sent a line."""
+
+ADVISORY, MANDATORY = 46 * MINUTE, 51 * MINUTE
+"""When botocore asks for a newer set of an hour, and when it insists on one."""
+
+
+@pytest.fixture(params=["record", "no record"])
+def host(environ, clock, sandbox, request):
+    """Start the program; it is asked by calling it."""
+    if request.param == "no record":  # a variable in the path
+        environ |= {"FOLDER": str(sandbox.folder), "AWS_CONFIG_FILE": "$FOLDER/config"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOST],
+        env=environ | clock.environ | {"FAKETIME_DONT_FAKE_MONOTONIC": "0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask(word=""):
+        process.stdin.write(f"{word}\n")
+        process.stdin.flush()
+        key, renewing = json.loads(process.stdout.readline())
+        if word == "wait":
+            process.stdout.readline()
+        return key, renewing
+
+    yield ask
+    process.kill()
+    process.communicate()
+
+
+def test_no_request_of_a_program_waits_for_a_renewal(host, clock, sandbox):
+    first, _ = host()
+    clock.set(ADVISORY)
+    sandbox.add_fault(Fault("silent"))
+    # It answers while STS does not, and a thread waits in its place.
+    for _ in range(3):
+        assert host() == (first, 1)
+    assert sandbox.journal.count() <= 2
+
+
+def test_what_the_thread_got_is_what_the_next_request_has(host, clock, sandbox):
+    first, _ = host()
+    clock.set(ADVISORY)
+    assert host("wait")[0] == first
+    second, renewing = host()
+    assert second != first
+    assert renewing == 0
+    assert sandbox.journal.count() == 2
+
+
+def test_what_botocore_insists_on_is_waited_for(host, clock, sandbox):
+    first, _ = host()
+    clock.set(MANDATORY)
+    assert host()[0] != first
+    assert sandbox.journal.count() == 2
+
+
+def test_a_thread_that_failed_is_not_followed_by_another_one(host, clock, sandbox):
+    first, _ = host()
+    clock.set(ADVISORY)
+    sandbox.add_fault(Fault("html", times=None))
+    assert host("wait")[0] == first
+    for _ in range(3):
+        assert host() == (first, 0)
+    assert sandbox.journal.count() == 2

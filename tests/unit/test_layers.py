@@ -115,9 +115,9 @@ TABLE = {
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
     "engine": (
-        "errors settings guard profiles endpoint botocore_session direct plan store"
-        " memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs sts"
-        " iam sources resolve"
+        "errors settings guard document profiles endpoint botocore_session direct plan"
+        " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
+        " sts iam sources resolve"
     ),
     "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
@@ -126,7 +126,7 @@ TABLE = {
     ),
     "plugins.quick": "warm",
     "plugins.long_way": (
-        "document errors profiles watcher engine records plugins.features"
+        "background document errors profiles watcher engine records plugins.features"
     ),
     "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
@@ -216,7 +216,7 @@ TYPES = {
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
-    "plugins.long_way": "model plugins.quick",
+    "plugins.long_way": "model plugins.ahead plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
 }

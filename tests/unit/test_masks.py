@@ -20,9 +20,11 @@ import pytest
 
 import sts_plugin
 from sts_plugin.enrolment import Enrolled, Record
+from sts_plugin.ini import Section
 from sts_plugin.mfa.asking import _Sent
 from sts_plugin.model import Call, Credentials, Life, Origin, Secret, Setting
 from sts_plugin.otpauth import Seed
+from sts_plugin.plugins.quick import Known
 from sts_plugin.records import Asked
 from sts_plugin.store import Entry
 from sts_plugin.sts import IdentityToken
@@ -57,6 +59,7 @@ PLAIN = {
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
     "KeyRecord": "profile access_key_id added rotating",
+    "Known": "notes due",
     "Ledger": "codes failure unanswered",  # digests
     "Life": "issued expires",
     "Link": "profile action",
@@ -70,6 +73,7 @@ PLAIN = {
     "Record": "device",
     "Reply": "code text",  # a pinentry's error; what is typed goes elsewhere
     "Rotating": "began new old",
+    "Section": "header path line defaults lines",
     "Seed": "issuer account",
     "Setting": "key origin profile",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
@@ -88,6 +92,8 @@ HIDDEN = {
     "Asked": "environ",
     "Call": "arguments",
     "Entry": "document",
+    "Known": "metadata",
+    "Section": "values",
     "Setting": "value",
     "_Sent": "result",  # Credentials
 }
@@ -153,6 +159,8 @@ HOLDERS = {
     ),
     "Entry": lambda: Entry("k", Life(NOW, NOW), {"SessionToken": CANARY}, {}),
     "Setting": lambda: Setting("aws_secret_access_key", CANARY, HERE),
+    "Known": lambda: Known({"secret_key": CANARY}, [], due=False),
+    "Section": lambda: Section("h", "p", 1, None, {"aws_secret_access_key": CANARY}),
     "_Sent": lambda: _Sent(credentials()),
 }
 MASKED = sorted(HOLDERS.keys() - (HIDDEN.keys() - {"_Sent"}))
