@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.model import Plan
     from sts_plugin.store import Store
+    from sts_plugin.watcher import Watcher
 
 __all__ = [
     "Subparsers",
@@ -90,9 +91,13 @@ def _abandon(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def make_engine() -> Engine:
-    """Return the engine for this process's environment."""
-    return Engine(os.environ, watcher=TerminalWatcher(tell), alone=True)
+def make_engine(watcher: Watcher | None = None) -> Engine:
+    """Return the engine for this process's environment.
+
+    Without a watcher, somebody may be at the terminal.
+    """
+    watcher = watcher or TerminalWatcher(tell)
+    return Engine(os.environ, watcher=watcher, alone=True)
 
 
 def cache_of(engine: Engine) -> Cache:

@@ -16,11 +16,13 @@ from sts_plugin.cli.common import (
     make_engine,
     plan_of,
     show,
+    tell,
 )
 from sts_plugin.document import to_document
 from sts_plugin.errors import CacheUnusable
 from sts_plugin.records import Asked, remember
 from sts_plugin.settings import BACKGROUND_SECONDS_MAX
+from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
     import argparse
@@ -81,7 +83,8 @@ def renew(options: argparse.Namespace) -> int:
     """Get new credentials if that is due before long, and say how long they last."""
     if hasattr(signal, "alarm"):
         signal.alarm(BACKGROUND_SECONDS_MAX)
-    engine = make_engine()
+    # Whoever started it need not be there any more.
+    engine = make_engine(watcher=Watcher(tell))
     plan = plan_of(engine, options)
     until = engine.renew(plan).expiration
     span = f"{left(until, datetime.now(UTC))} left" if until else "without expiry"

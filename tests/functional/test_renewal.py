@@ -169,6 +169,25 @@ def test_renew_by_hand_says_how_long_there_is(program, sandbox):
     assert sandbox.journal.count() == 1
 
 
+def test_a_session_whose_seed_is_in_a_file_is_renewed_in_the_background(
+    at, environ, sandbox
+):
+    config = sandbox.folder / "config"
+    seed = sandbox.folder / "alice.totp"
+    config.write_text(
+        config.read_text().replace(
+            "[profile alice]\n",
+            f"[profile alice]\nsts_plugin_totp_file = {seed}\n"
+            "sts_plugin_session_duration_seconds = 3600\n",
+        )
+    )
+    first = at(0, "alice")
+    assert at(DUE, "alice") == first
+    until(lambda: sandbox.journal.count("GetSessionToken") == 2)
+    until(lambda: not renewals(environ))
+    assert at(DUE, "alice") != first
+
+
 def test_a_command_that_may_ask_somebody_is_not_run_in_the_background(
     at, environ, sandbox
 ):

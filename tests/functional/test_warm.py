@@ -240,6 +240,13 @@ def test_options_of_the_interpreter_are_no_part_of_its_path(installation, run, o
     assert run("status").returncode in {LONG_WAY, 2}  # the kernel takes one word
 
 
+def test_beside_the_program_of_windows_it_runs_that(installation, run):
+    # There pip makes sts-plugin.exe of the entry point, and this file is beside it.
+    installation.break_the_long_way()
+    installation.script.rename(installation.bin / "sts-plugin.exe")
+    assert run("status").returncode == LONG_WAY
+
+
 def test_without_its_module_it_takes_the_long_way(installation, run):
     answer = run().stdout
     installation.warm.unlink()

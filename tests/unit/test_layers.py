@@ -157,7 +157,9 @@ TABLE = {
     "cli.mfa_kept": (
         "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
     ),
-    "cli.credentials": ("errors settings document background records cli.common"),
+    "cli.credentials": (
+        "errors watcher settings document background records cli.common"
+    ),
     "cli.*": "errors document engine cli.* .",
     "sandbox.*": "sandbox.*",
     "__main__": "cli core_dumps warm",
@@ -207,7 +209,7 @@ TYPES = {
     "sts": "direct",
     "engine": "watcher model chain",
     "client": "sts",
-    "cli.common": "model store",
+    "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
     "cli.keys_add": "engine",
