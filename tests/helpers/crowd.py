@@ -120,6 +120,8 @@ class Crowd:
         self.folder = folder
         words = [str(threads), "prod-admin", "shared" if shared else "own"]
         self.command = [sys.executable, "-c", MEMBER, *words]
+        self._began = time.monotonic()
+        self.whole = 0.0
         reading, self._writing = os.pipe()
         self._crowd = []
         try:
@@ -149,7 +151,8 @@ class Crowd:
         """Let them go when all are ready; return (how long it took, all triples).
 
         The time is from the release to the last thread's answer: without the imports
-        before it and the ends of the processes after it.
+        before it and the ends of the processes after it. ``whole`` is then that from
+        the start of the first process.
         """
         deadline = time.monotonic() + seconds
         try:
@@ -163,7 +166,8 @@ class Crowd:
         codes = [one.wait(max(1, deadline - time.monotonic())) for one in self._crowd]
         assert set(codes) == {0}, self.errors
         answers = [json.loads(lines[1]) for lines in self._outputs()]
-        took = max(moment for moment, _ in answers) - released
+        last = max(moment for moment, _ in answers)
+        took, self.whole = last - released, last - self._began
         return took, [tuple(triple) for _, found in answers for triple in found]
 
     @property
