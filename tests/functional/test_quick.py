@@ -37,6 +37,7 @@ REGISTERING = [
     "sts_plugin",
     "sts_plugin.errors",
     "sts_plugin.plugins",
+    "sts_plugin.plugins.ahead",
     "sts_plugin.plugins.botocore",
     "sts_plugin.plugins.features",
     "sts_plugin.plugins.forks",
@@ -70,7 +71,7 @@ def run(environ):
 
 
 @pytest.mark.parametrize("profile", ["batch", "prod-admin"])
-def test_it_imports_eight_small_modules_and_nothing_else(run, sandbox, profile):
+def test_it_imports_nine_small_modules_and_nothing_else(run, sandbox, profile):
     key, *_ = run(profile)
     calls = sandbox.journal.count()
     # A record is written once the files are older than a moment.
