@@ -18,7 +18,7 @@ from sts_plugin.cache_key import CacheKey
 from sts_plugin.direct import make_direct
 from sts_plugin.document import from_document
 from sts_plugin.endpoint import find_endpoint
-from sts_plugin.errors import CacheUnusable
+from sts_plugin.errors import CacheUnusable, CannotAsk
 from sts_plugin.guard import guarded
 from sts_plugin.memory import MemoryStore, UnwrittenStore
 from sts_plugin.mfa.variable import VARIABLE
@@ -222,13 +222,7 @@ class Engine:
                 turn=lambda name: cache.lock(name, news=self._watcher.orphaned),
                 watcher=self._watcher,
             ),
-            source=lambda: load_source(
-                plan.source,
-                load_profiles(self._environ),
-                self._environ,
-                endpoint=plan.endpoint,
-                session=self._session,
-            ),
+            source=lambda: self._source(plan, ahead=ahead),
             bring=lambda call: bring(call, self._environ, given=proof, now=self._now()),
             watcher=self._watcher,
             settings=self._settings,
@@ -236,6 +230,21 @@ class Engine:
             login=login,
             ahead=ahead,
             now=self._now,
+        )
+
+    def _source(self, plan: Plan, *, ahead: bool) -> Credentials:
+        if ahead and plan.source.kind == "keychain":
+            raise CannotAsk(
+                f'the keys of profile "{plan.source.profile}" are in the OS keychain,'
+                " and this run asks nobody: it may be locked",
+                hint=f"run: sts-plugin login --profile {plan.profile}",
+            )
+        return load_source(
+            plan.source,
+            load_profiles(self._environ),
+            self._environ,
+            endpoint=plan.endpoint,
+            session=self._session,
         )
 
     def _refuse_detour(self, plan: Plan, call: Call) -> None:

@@ -138,6 +138,16 @@ class Life:
         """From when on these credentials may be used, by a clock that may be off."""
         return self.issued - _CLOCK_STEP
 
+    @property
+    def last(self) -> datetime:
+        """When a program that gets a new set meanwhile may use this one no more.
+
+        botocore lets every request wait once 10 minutes are left
+        (``RefreshableCredentials._mandatory_refresh_timeout``).
+        """
+        insists = self.expires - timedelta(seconds=settings.INSIST_SECONDS)
+        return max(self.renew, insists)
+
     def fresh(self, now: datetime) -> bool:
         """Whether these credentials may be handed out as they are."""
         return self.issued <= now + _CLOCK_STEP and now < self.renew

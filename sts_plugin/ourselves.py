@@ -74,6 +74,7 @@ def _is_ours(words: Sequence[str]) -> bool:
     if "credential-process" not in words:
         return False
     program = os.path.basename(words[0]).removesuffix(".exe")  # noqa: PTH119
+    program = program.removesuffix(".py")  # what the command goes on with
     module = ("-m", "sts_plugin") in itertools.pairwise(words)
     return program == "sts-plugin" or module
 

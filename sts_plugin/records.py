@@ -97,6 +97,9 @@ def _files(asked: Asked, plan: Plan) -> dict[bytes, bytes] | None:
     said = [asked.environ.get(name, "") for name in FILE_VARIABLES]
     if any("$" in path or _of_somebody(path) for path in said):
         return None  # it may lead elsewhere the next time
+    home = asked.environ.get("HOME")
+    if not home or os.environ.get("HOME") != home:
+        return None  # a program has changed it: a tilde leads elsewhere by now
     for path, before in asked.files.items():
         found[os.fsencode(path)] = before if _identity(path) == before else None
     for named in _named(asked, plan):

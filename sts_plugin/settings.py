@@ -31,6 +31,7 @@ __all__ = [
     "ENTRY_AGE_SECONDS_MAX",
     "ENTRY_BYTES_MAX",
     "HOPS_MAX",
+    "INSIST_SECONDS",
     "LOCK_CROWD_SECONDS",
     "LOCK_NOTICE_SECONDS",
     "LOCK_POLL_SECONDS",
@@ -67,6 +68,10 @@ __all__ = [
 RENEW_BEFORE_SECONDS: Final = 900
 """botocore asks again for every request once 15 minutes or less are left
 (``RefreshableCredentials._advisory_refresh_timeout``)."""
+
+INSIST_SECONDS: Final = 600
+"""With less left, botocore lets every request wait for new credentials
+(``RefreshableCredentials._mandatory_refresh_timeout``)."""
 
 USABLE_SECONDS: Final = 60
 """Least life of credentials that only sign our own next call, or that are served

@@ -242,7 +242,7 @@ class DiskStore:
 
     def claim(self, key: str, life: Life, now: datetime) -> bool:
         """Whether nobody else has started a renewal of an entry; we do it then."""
-        _, early, until = _moments(life)
+        _, early, until, _ = _moments(life)
         name = warm.claim_name(key, early, until, _microseconds(now))
         return self._folder.claim(name)
 
@@ -311,11 +311,11 @@ def _is_cached(name: str) -> bool:
     return any(kind.fullmatch(name) for kind in kinds)
 
 
-def _moments(life: Life) -> tuple[int, int, int]:
+def _moments(life: Life) -> tuple[int, int, int, int]:
     """Return what the stamp says of a life, in microseconds of the epoch."""
-    moments = (life.begins, life.early, life.renew)
-    begins, early, renew = map(_microseconds, moments)
-    return begins, early, renew
+    moments = (life.begins, life.early, life.renew, life.last)
+    begins, early, renew, last = map(_microseconds, moments)
+    return begins, early, renew, last
 
 
 def _microseconds(moment: datetime) -> int:

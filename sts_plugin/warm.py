@@ -67,8 +67,8 @@ is read and written."""
 CODE = b"STS_PLUGIN_MFA_CODE"
 """What is for a run that somebody waits for, and not for one in the background."""
 
-DESCRIPTORS = 1024
-"""What programs have open at most, unless they ask for more."""
+DESCRIPTORS_MAX = 65_536
+"""What is looked at: some systems set no limit to what a program may have open."""
 
 RENEWAL_NICENESS = 5
 """A renewal lets those go first who poll meanwhile."""
@@ -101,7 +101,7 @@ def question(
     """Return what tells a question from any other; None: only the long way knows.
 
     ``environ`` is that of the process as it began, ``package`` the folder of this
-    package: another installation is another question.
+    package: another version of it is another question.
     """
     if arguments[:1] not in ([COMMAND], [IN_PROCESS]):
         return None
@@ -143,7 +143,7 @@ def identity(path: bytes) -> bytes | None:
     """Return what tells a file from all that it was or will be.
 
     b"-" is what counts as absent: no file, or nothing that is one. None is not sure.
-    Any change to a file changes its ctime, which no program can set. It is opened, and
+    Any change to a file changes its ctime, which programs cannot set. It is opened, and
     not only looked at, since that is when NFS asks its server.
     """
     try:
@@ -205,15 +205,16 @@ def record(
     return text + b"\n" + checksum(text)
 
 
-def stamp(entry: bytes, document: bytes, moments: tuple[int, int, int]) -> bytes:
+def stamp(entry: bytes, document: bytes, moments: tuple[int, int, int, int]) -> bytes:
     """Return the JSON object of an entry with a stamp before its other fields.
 
     ``document`` is in it, as it is to be printed. ``moments`` are microseconds of the
-    epoch: from when it may be handed out, from when it should be renewed, and from when
-    it may be handed out no more.
+    epoch: from when it may be handed out, from when it should be renewed, from when it
+    may be handed out no more, and from when no more by a program that renews it
+    meanwhile.
     """
     fields = entry[1:]
-    said = b"%d %d %d %d %d" % (*moments, fields.index(document), len(document))
+    said = b"%d %d %d %d %d %d" % (*moments, fields.index(document), len(document))
     return STAMP + said + b" " + checksum(said + fields) + STAMPED + fields
 
 
@@ -278,8 +279,7 @@ def answer(
     """Return the document, the claim by which to renew it, or "", and the notes.
 
     None, or any exception: only the long way knows. ``late``: a set that is renewed
-    meanwhile is good for a third of that time more, as botocore sees it (five minutes
-    of fifteen).
+    meanwhile is good for as long as botocore does not insist on another.
     """
     asked, path = question(arguments, environ, package), folder_of(environ)
     if asked is None or path is None:
@@ -296,11 +296,11 @@ def answer(
         posix.close(folder)
     if found is None:
         return None
-    fields, (begins, early, until, offset, length) = found
+    fields, (begins, early, until, last, offset, length) = found
     now = time.time_ns() // 1000
     may_renew = renewable == "renewable"
-    grace = (until - early) // 3 if late and may_renew else 0
-    if not begins <= now < until + grace or not fields.startswith(opening(key)):
+    end = last if late and may_renew else until
+    if not begins <= now < end or not fields.startswith(opening(key)):
         return None
     due = may_renew and now >= early
     claim = claim_name(key, early, until, now) if due else ""
@@ -407,6 +407,8 @@ def _renew(command: list[str], claim: str, environ: dict[bytes, bytes]) -> None:
     It has no terminal and nothing of our caller's: an SDK waits until nobody holds its
     pipe any more.
     """
+    if posix.getppid() == 1:
+        return  # a container's own program, which may never ask what its children did
     try:
         folder = _opened(folder_of(environ) or b"")
         made = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL
@@ -414,12 +416,12 @@ def _renew(command: list[str], claim: str, environ: dict[bytes, bytes]) -> None:
             claim, made | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o600, dir_fd=folder
         )
         posix.fchmod(claimed, 0o600)  # umask 0777 took it away
-        posix.closerange(3, DESCRIPTORS)
+        posix.closerange(3, min(posix.sysconf("SC_OPEN_MAX"), DESCRIPTORS_MAX))
         posix.nice(RENEWAL_NICENESS)  # we are about to end
         posix.posix_spawn(
             command[0],
             command,
-            {name: value for name, value in environ.items() if name != CODE},
+            {name: value for name, value in environ.items() if name not in {b"", CODE}},
             file_actions=[
                 (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDWR, 0),
                 (posix.POSIX_SPAWN_DUP2, 0, 1),
@@ -427,5 +429,5 @@ def _renew(command: list[str], claim: str, environ: dict[bytes, bytes]) -> None:
             ],
             setsid=True,
         )
-    except (OSError, NotImplementedError):
-        return  # what was handed out is good for a while
+    except Exception:  # noqa: BLE001 - what was handed out is good for a while
+        return

@@ -9,7 +9,7 @@ import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sts_plugin.background import renewable, start
+from sts_plugin.background import renewable, silent, start
 from sts_plugin.cli.common import (
     add_profile,
     left,
@@ -19,7 +19,7 @@ from sts_plugin.cli.common import (
     tell,
 )
 from sts_plugin.document import to_document
-from sts_plugin.errors import CacheUnusable
+from sts_plugin.errors import CacheUnusable, HumanNeeded
 from sts_plugin.records import Asked, remember
 from sts_plugin.settings import BACKGROUND_SECONDS_MAX
 from sts_plugin.watcher import Watcher
@@ -64,7 +64,7 @@ def credential_process(options: argparse.Namespace) -> int:
     document = json.dumps(to_document(engine.credentials(plan)))
     show(document)
     # For whoever comes next; no trouble with it is any of this one's.
-    with contextlib.suppress(CacheUnusable, OSError):
+    with contextlib.suppress(CacheUnusable, OSError, ValueError):
         printed = document.encode()
         remember(asked, plan, engine.store, printed=printed, renewable=ahead)
         if ahead:
@@ -86,7 +86,13 @@ def renew(options: argparse.Namespace) -> int:
     # Whoever started it need not be there any more.
     engine = make_engine(watcher=Watcher(tell))
     plan = plan_of(engine, options)
+    if not silent(plan):
+        raise HumanNeeded(
+            f'profile "{plan.profile}" is not renewed where nobody is: a person, a'
+            " command or a keychain may have a part in it, or it has nothing to renew",
+            hint=f"run: sts-plugin login --profile {plan.profile}",
+        )
     until = engine.renew(plan).expiration
-    span = f"{left(until, datetime.now(UTC))} left" if until else "without expiry"
-    show(f"{plan.profile}: {span}")
+    assert until is not None  # it is what a call gives
+    show(f"{plan.profile}: {left(until, datetime.now(UTC))} left")
     return 0

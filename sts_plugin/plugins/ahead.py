@@ -8,6 +8,7 @@ handed the old one, and a thread gets the next.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Ahead"]
+
+logger = logging.getLogger("sts_plugin")
 
 PAUSE_SECONDS: Final = 30.0
 """How long work that came to nothing is not begun again."""
@@ -37,8 +40,8 @@ class Ahead:
     def start(self, work: Callable[[], bool]) -> None:
         """Begin the work, unless it is being done or has failed a moment ago.
 
-        ``work`` returns whether it came to something. What it raises of ours is not
-        told: whoever cannot wait any longer will meet it. A program that ends does not
+        ``work`` returns whether it came to something. What it raises is not told in
+        full: whoever cannot wait any longer will meet it. A program that ends does not
         wait for the thread.
         """
         running = self._thread is not None and self._thread.is_alive()
@@ -47,10 +50,15 @@ class Ahead:
 
         def alone() -> None:
             done = False
-            with contextlib.suppress(StsPluginError):
+            try:
                 done = work()
-            if not done:
-                self._again = self._clock() + PAUSE_SECONDS
+            except StsPluginError:
+                pass
+            except Exception as error:  # noqa: BLE001 - a hook of the program's
+                logger.warning("a renewal ended by a %s", type(error).__name__)
+            finally:
+                if not done:
+                    self._again = self._clock() + PAUSE_SECONDS
 
         self._thread = threading.Thread(
             target=alone, name="sts-plugin renewal", daemon=True

@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sts_plugin.background import renewable
 from sts_plugin.document import timestamp, to_document
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from sts_plugin.plugins.quick import Metadata
 
 __all__ = ["LongWay", "make_engine", "metadata_of"]
-
-MANDATORY_SECONDS: Final = 600
-"""With less, botocore lets every request wait for new credentials
-(``RefreshableCredentials._mandatory_refresh_timeout``)."""
 
 logger = logging.getLogger("sts_plugin")
 
@@ -93,6 +89,8 @@ class LongWay:
     def renew(self) -> bool:
         """Get the next set of credentials; return whether there is a new one."""
         plan = self.plan()
+        if not renewable(plan, self._environ):  # the files may have changed
+            return False
         before = self._engine.kept(plan)
         found = self._engine.renew(plan)
         return before is None or found.access_key_id != before[0].access_key_id
@@ -128,11 +126,9 @@ class LongWay:
         """Return a set that is to be renewed, while nobody insists on another."""
         kept = self._engine.kept(plan)
         now = datetime.now(UTC)
-        if kept is None or kept[1].fresh(now):
+        if kept is None or kept[1].fresh(now) or now >= kept[1].last:
             return None
-        old, life = kept
-        left = (life.expires - now).total_seconds()
-        return old if left > MANDATORY_SECONDS else None
+        return kept[0]
 
     def _legacy_sso(self, plan: Plan) -> bool:
         return "sso_session" not in self._said(plan.source.profile)

@@ -160,6 +160,25 @@ def test_a_renewal_asks_nobody(environ, sandbox, tmp_path):
     assert sandbox.journal.count("GetSessionToken") == 0
 
 
+@pytest.mark.parametrize("profile", ["alice", "by-command"])
+def test_what_a_person_or_a_command_has_a_part_in_is_not_renewed(
+    program, sandbox, tmp_path, profile
+):
+    witness = tmp_path / "ran"
+    with (sandbox.folder / "config").open("a") as config:
+        config.write(
+            f"\n[profile by-command]\nregion = us-east-1\n"
+            "role_arn = arn:aws:iam::222222222222:role/Batch\n"
+            f"source_profile = helper\n[profile helper]\n"
+            f"credential_process = touch {witness}\n"
+        )
+    done = program("renew", "--profile", profile)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f'profile "{profile}" is not renewed where nobody is' in done.stderr
+    assert not witness.exists()
+    assert sandbox.journal.count() == 0
+
+
 def test_renew_by_hand_says_how_long_there_is(program, sandbox):
     done = program("renew", "--profile", "batch")
     assert (done.returncode, done.stderr) == (0, "")

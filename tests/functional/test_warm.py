@@ -205,9 +205,13 @@ def test_a_link_to_the_command_alone_is_as_good(installation, run, tmp_path):
     assert run(program=link).stdout == answer
 
 
-@pytest.mark.parametrize("quote", ['"', "'"], ids=["pip", "uv"])
-def test_a_path_with_blanks_or_of_great_length_is_as_good(base, tmp_path, quote):
-    folder = tmp_path / ("a long path, with blanks " * 8)
+@pytest.mark.parametrize(
+    ("quote", "blank"),
+    [('"', " "), ("'", " "), ("", "-")],
+    ids=["pip", "uv", "pip, no blanks"],
+)
+def test_a_path_with_blanks_or_of_great_length_is_as_good(base, tmp_path, quote, blank):
+    folder = tmp_path / ("a long path, with blanks " * 8).replace(" ", blank)
     made = Installation(folder)
     # What pip writes where the kernel would not read such a first line.
     word = f"{quote}{made.python}{quote}"
@@ -238,6 +242,72 @@ def test_options_of_the_interpreter_are_no_part_of_its_path(installation, run, o
     installation.break_the_long_way(f"#!{installation.python}{options}\n")
     assert run().returncode == 0
     assert run("status").returncode in {LONG_WAY, 2}  # the kernel takes one word
+
+
+def test_another_installation_beside_the_link_is_not_asked(installation, run, tmp_path):
+    # As pipx links its commands to where pip install --user puts its own.
+    folder = tmp_path / "local"
+    (folder / "bin").mkdir(parents=True)
+    for one in (installation.program, installation.script):
+        (folder / "bin" / one.name).symlink_to(one)
+    other = folder / installation.warm.parent.relative_to(installation.folder)
+    other.mkdir(parents=True)
+    (other / "warm.py").write_text("def hit(*_): raise SystemExit('asked')\n")
+    installation.break_the_long_way()
+    assert run(program=folder / "bin" / "sts-plugin").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "beginning", ["{0}/python3", "{0}/python/pypy3", "{0}/gone/python"]
+)
+def test_what_is_no_python_is_not_started_as_one(
+    installation, run, tmp_path, beginning
+):
+    (tmp_path / "python3").mkdir()
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "pypy3").write_text("#!/bin/sh\nexit 77\n")
+    (tmp_path / "python" / "pypy3").chmod(0o755)
+    installation.write_script(f"#!{beginning.format(tmp_path)}\n", "")
+    # The kernel runs it, or says why it cannot.
+    done = run()
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+    assert (done.returncode == LONG_WAY) is beginning.endswith("pypy3")
+
+
+def test_a_script_that_cannot_be_run_is_an_error_in_one_line(installation, run, base):
+    forget_records(base[1])
+    installation.script.chmod(0o644)
+    done = run()
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        f"sts-plugin: {installation.script} cannot be run: Permission denied"
+        " (install it again)\n"
+    )
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash finds scripts on the PATH")
+def test_a_script_in_the_current_folder_is_not_ours(installation, base, tmp_path):
+    (tmp_path / "sts-plugin.py").write_text("#!/bin/sh\necho owned\n")
+    (tmp_path / "sts-plugin.py").chmod(0o755)
+    installation.break_the_long_way()
+    done = subprocess.run(
+        ["bash", "sts-plugin", "status"],
+        env=base[1] | {"PATH": f"{installation.bin}:{os.environ['PATH']}"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (LONG_WAY, b"")
+
+
+def test_the_environment_of_the_long_way_is_that_of_the_caller(installation, base):
+    body = "import json, os\nprint(json.dumps(dict(os.environ)))\n"
+    installation.write_script(f"#!{installation.python}\n", body)
+    environ = {"PATH": "/usr/bin:/bin", "python": "p", "full": "f", "link": "l"}
+    for words in (["status"], ["credential-process", "--profile", "none"]):
+        done = run_of(installation.program, environ)(*words)
+        assert json.loads(done.stdout).items() >= environ.items()
 
 
 def test_beside_the_program_of_windows_it_runs_that(installation, run):

@@ -55,7 +55,9 @@ def test_one_works_at_a_time(ahead):
     assert work.begun == 2
 
 
-@pytest.mark.parametrize("result", [False, Unreachable("away", sent=False)])
+@pytest.mark.parametrize(
+    "result", [False, Unreachable("away", sent=False), RuntimeError("a hook's")]
+)
 def test_what_came_to_nothing_rests(ahead, clock, result):
     work = Work(result=result)
     ahead.start(work)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from sts_plugin.access_keys import AccessKeys
 from sts_plugin.background import renewable, start
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.key_records import KeyRecord
 from sts_plugin.plan import make_plan
 
 KEYS = "[alice]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n"
@@ -45,12 +49,25 @@ CASES = {
         f"{ROLE}source_profile = alice\nsts_plugin_cache_encryption = keychain\n",
         False,
     ),
+    "keys in a keychain": (
+        f"{ROLE}source_profile = kept\n[profile kept]\nsts_plugin_keychain = yes\n",
+        False,
+    ),
     "no call": (PROCESS, False),
 }
 
 
+@pytest.fixture(autouse=True)
+def record_of_keys(tmp_path, monkeypatch):
+    """Somebody keeps the keys of a profile in the keychain."""
+    monkeypatch.setenv("STS_PLUGIN_DATA_DIR", str(tmp_path / "data"))
+    record = KeyRecord("kept", "AKIAEXAMPLE000000000", datetime.now(UTC))
+    AccessKeys(tmp_path / "data").save(record)
+    return {"STS_PLUGIN_DATA_DIR": str(tmp_path / "data")}
+
+
 def plan_of(aws, config, environ):
-    return make_plan(aws(config, KEYS), "p", aws.environ | environ)
+    return make_plan(aws(config, KEYS), "p", {**os.environ, **aws.environ, **environ})
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -71,6 +88,13 @@ def test_a_variable_that_says_neither_is_an_error(aws):
     plan = plan_of(aws, CASES["a role"][0], {})
     with pytest.raises(ConfigurationError, match="STS_PLUGIN_BACKGROUND"):
         renewable(plan, {"STS_PLUGIN_BACKGROUND": "perhaps"})
+
+
+def test_a_program_that_is_the_first_of_a_container_starts_none(mocker):
+    started = mocker.patch.object(subprocess, "Popen")
+    mocker.patch("os.getppid", return_value=1)
+    start(["--profile", "p"], {})
+    started.assert_not_called()
 
 
 def test_the_process_has_a_session_of_its_own_and_no_code(mocker):

@@ -112,6 +112,27 @@ def test_a_path_that_may_lead_elsewhere_leaves_no_record(
     assert record_of(world) is None
 
 
+def test_a_program_whose_home_has_changed_leaves_no_record(world, tmp_path):
+    # The question says one home; a tilde leads to the other by now.
+    world.environ["XDG_CACHE_HOME"] = str(tmp_path)
+
+    with world.process():
+        asked = records.Asked.now(world.arguments, world.environ)
+        engine = world.engine()
+        plan = engine.plan("one")
+        document = json.dumps(to_document(engine.credentials(plan))).encode()
+        for home, left in ((str(tmp_path), 0), ("", 0), (str(world.home), 1)):
+            os.environ["HOME"] = home
+            records.remember(
+                replace(asked, began=asked.began + LATER),
+                plan,
+                engine.store,
+                printed=document,
+                renewable=False,
+            )
+            assert len(world.records()) == left
+
+
 def test_the_files_that_profiles_name_count(world, tmp_path):
     token, policy = tmp_path / "token", tmp_path / "policy"
     token.write_text("a.b.c")

@@ -220,3 +220,37 @@ def test_a_set_that_is_due_is_handed_out_and_renewed(world, monkeypatch):
     # Twice in the first minute: whoever comes second finds the claim of the first.
     assert claims[0] == claims[1] != claims[2]
     assert all(claim.endswith(".claim") for claim in claims)
+
+
+@pytest.mark.parametrize(("parent", "started"), [(1, 0), (4711, 1)])
+def test_a_renewal_is_started_once_and_not_by_the_first_program_of_a_container(
+    world, mocker, parent, started
+):
+    # The last name is none: some systems pass such on, and nobody can start with it.
+    environ = {key.encode(): one.encode() for key, one in world.environ.items()}
+    environ |= {warm.CODE: b"123456", b"": b"x"}
+    mocker.patch.object(warm.posix, "getppid", return_value=parent)
+    mocker.patch.object(warm.posix, "closerange")
+    mocker.patch.object(warm.posix, "nice")
+    spawned = mocker.patch.object(warm.posix, "posix_spawn")
+    for _ in range(2):
+        warm._renew(["program", "renew"], f"{'0' * 64}.1.2.claim", environ)
+    assert spawned.call_count == started
+    if started:
+        path, words, said = spawned.call_args.args
+        assert (path, words) == ("program", ["program", "renew"])
+        assert said.keys() == environ.keys() - {warm.CODE, b""}
+        assert spawned.call_args.kwargs["setsid"]
+
+
+def test_what_goes_wrong_after_the_answer_is_nobodys_trouble(world, monkeypatch):
+    monkeypatch.setattr(warm.posix, "getppid", lambda: 4711)
+    monkeypatch.setattr(warm.posix, "closerange", lambda *_: None)
+    monkeypatch.setattr(warm.posix, "nice", lambda *_: None)
+
+    def refuse(*_args, **_options):
+        raise ValueError("illegal environment variable name")
+
+    monkeypatch.setattr(warm.posix, "posix_spawn", refuse)
+    environ = {key.encode(): one.encode() for key, one in world.environ.items()}
+    warm._renew(["program"], f"{'0' * 64}.1.2.claim", environ)
