@@ -164,6 +164,42 @@ order.append(os.waitstatus_to_exitcode(os.wait()[1]))
 print(json.dumps(order))
 """
 
+# A fork in the middle of the import of filelock, which knows of forks itself by then.
+IN_FILELOCK = """
+import json, logging, os, sys, threading
+from sts_plugin.plugins import forks
+
+inside, coming, closed = threading.Event(), threading.Event(), []
+forks.IMPORT_SECONDS_MAX = 5.0  # how long it takes to give up
+
+def before():  # what is registered later comes before it
+    coming.set()
+    filelock = sys.modules.get("filelock")
+    closed.append(filelock._api._FORK_STATE.admission_closed)
+
+os.register_at_fork(before=before)
+
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "filelock._unix":
+            inside.set()
+            coming.wait()
+
+sys.meta_path.insert(0, Finder)
+importer = threading.Thread(target=forks.import_late)
+importer.start()
+inside.wait()
+if os.fork() == 0:
+    forks.import_late()
+    os._exit(0)
+held = forks._imports._forking.held
+importer.join()
+if os.fork() == 0:
+    os._exit(0)
+codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)]
+print(json.dumps([held, closed, codes]))
+"""
+
 # What a refresh imports, beyond what registering has.
 IMPORTING = (
     BEGINNING
@@ -289,6 +325,13 @@ def test_children_of_any_moment_of_an_import_get_credentials(
 
 def test_a_fork_waits_for_an_import_of_another_thread(host):
     assert end(host(WAITING)) == ["imported", "forked", 0, 0]
+
+
+def test_a_fork_does_not_wait_for_an_import_that_waits_for_the_fork(host):
+    process = host(IN_FILELOCK)
+    out, err = process.communicate(timeout=60)
+    # Nobody is told of a lock that was not held; afterwards filelock has its say.
+    assert (json.loads(out), err) == ([True, [False, True], [0, 0]], "")
 
 
 @pytest.mark.parametrize("command", ["false", "echo {code}"])

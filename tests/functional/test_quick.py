@@ -233,6 +233,15 @@ def test_another_question_is_a_miss(known, answers, monkeypatch, said, profile):
     assert answers == [None]
 
 
+def test_each_part_of_a_question_makes_another_one():
+    parts = [("a", None, True), ("a", None, False), ("b", None, True), ("a", "r", True)]
+    asked = {
+        tuple(quick.question(name, region, explicit=explicit))
+        for name, region, explicit in parts
+    }
+    assert len(asked) == len(parts)
+
+
 def test_the_command_line_cannot_ask_as_a_program_does(known, program):
     # No argument can hold the first word; without it, it is another question.
     done = program("in process", "batch", "", "explicit")
