@@ -37,7 +37,7 @@ class Installation:
         shutil.copytree(PACKAGE, self.packages / "sts_plugin", symlinks=True)
         paths = {sysconfig.get_path("purelib"), *site.getsitepackages()}
         (self.packages / "others.pth").write_text("\n".join(sorted(paths)))
-        shutil.copy(PACKAGE / "bin" / "sts-plugin", self.program)
+        shutil.copy(Path(sys.executable).parent / "sts-plugin", self.program)
         self.write_script(f"#!{self.python}\n")
 
     program = property(lambda self: self.bin / "sts-plugin")
