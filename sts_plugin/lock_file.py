@@ -34,7 +34,6 @@ __all__ = ["LockFile"]
 
 _descriptors: set[int] = set()
 _gate = threading.RLock()  # no fork between the open of a file and its place in the set
-_forking = threading.local()
 
 
 class LockFile:
@@ -204,29 +203,17 @@ def _sign(descriptor: int, signature: str) -> None:
             os.write(descriptor, signature.encode())
 
 
-def _before_fork() -> None:
-    _gate.acquire()
-    _forking.held = True
-
-
-def _after_fork() -> None:
-    # A fork that began before this module was imported has not asked before.
-    if getattr(_forking, "held", False):
-        _forking.held = False
-        _gate.release()
-
-
 def _leave_to_parent() -> None:
     for descriptor in _descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)
     _descriptors.clear()
-    _after_fork()
+    _gate.release()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork,
+        before=_gate.acquire,
+        after_in_parent=_gate.release,
         after_in_child=_leave_to_parent,
     )

@@ -166,9 +166,10 @@ print(json.dumps(order))
 
 # A fork in the middle of the import of filelock, which knows of forks itself by then.
 IN_FILELOCK = """
-import json, logging, os, sys, threading
+import json, os, sys, threading, warnings
 from sts_plugin.plugins import forks
 
+warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: on purpose
 inside, coming, closed = threading.Event(), threading.Event(), []
 forks.IMPORT_SECONDS_MAX = 5.0  # how long it takes to give up
 
