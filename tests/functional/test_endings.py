@@ -87,8 +87,8 @@ def test_the_death_of_whoever_started_it(terminal, tmp_path, free):
 def test_nobody_is_left_who_reads_the_answer(terminal, tmp_path, free):
     # The process that wanted the document is gone, though a shell is between us.
     pid = tmp_path / "pid"
+    os.mkfifo(f"{pid}.go")  # before there is somebody who reads it
     one = terminal(f"(echo $$ >{pid}; {ONE}; :) | (read line <{pid}.go); sleep 99")
-    os.mkfifo(f"{pid}.go")
     one.child.expect_exact("): ")
     Path(f"{pid}.go").write_text("\n")
     await_that(one.child.getecho)
