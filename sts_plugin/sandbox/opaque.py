@@ -25,7 +25,8 @@ class Opaque(Generic[T]):
 
     def seal(self, value: T) -> str:
         """Make a token that stands for ``value``: letters, digits, ``-``, ``_``."""
-        token = secrets.token_urlsafe(self._size_bytes)
+        # AWS's begin with a letter as well: what begins with "-" is an option.
+        token = "A" + secrets.token_urlsafe(self._size_bytes)[1:]
         with self._lock:
             self._values[token] = value
         return token

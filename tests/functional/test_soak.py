@@ -29,6 +29,8 @@ def test_three_hundred_refreshes_in_one_process_leave_nothing_behind(sandbox, en
 def test_runs_one_after_the_other_leave_nothing_behind(sandbox, program):
     program.document("batch")
     cache = sandbox.folder / "cache"
+    while not list(cache.glob("*.warm")):  # one is left once the files are old enough
+        program.document("batch")
     names = sorted(file.name for file in cache.iterdir())
     for number in range(6):
         if number % 2:  # some of them publish, some do not
