@@ -60,6 +60,10 @@ LAST_WORDS_SECONDS: Final = 0.2
 """Time for what a command had said that has ended, where we cannot know its end: what
 it has left running, a browser perhaps, may hold the pipe for hours."""
 
+RELAY_SECONDS: Final = 2.0
+"""The same for what it had said on stderr, which is there to be read when it ends: a
+busy machine takes its time, and what the command left running may go on talking."""
+
 BY_HAND = "run the command by hand to see"
 
 
@@ -258,15 +262,28 @@ def _relayed(pipe: IO[bytes] | None) -> Iterator[None]:
         yield
         return
 
+    over = threading.Event()
+
     def relay() -> None:
         with contextlib.suppress(OSError, ValueError):  # one of the two was closed
-            while data := pipe.read(65536):
+            while True:
+                ended = over.is_set()  # as for what it prints
+                if not readable(pipe, LOOK_SECONDS):
+                    if ended:
+                        return
+                    continue
+                data = pipe.read(65536)
+                if not data:
+                    return
                 os.write(STDERR, data)
 
     thread = threading.Thread(target=relay, daemon=True)
     thread.start()
-    yield
-    thread.join(LAST_WORDS_SECONDS)
+    try:
+        yield
+    finally:  # why it failed above all
+        over.set()
+        thread.join(RELAY_SECONDS if os.name == "posix" else LAST_WORDS_SECONDS)
 
 
 # --- Where it runs -----------------------------------------------------------
