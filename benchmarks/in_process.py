@@ -85,15 +85,15 @@ def cases(options: Options) -> Iterator[list[Case]]:
     del options
     with staged() as stage:
         stage.warm("prod-admin")
-        both = stage.python("-c", FROZEN_PROGRAM)
+        both = stage.program(FROZEN_PROGRAM)
         frozen = Shared(lambda: [float(took) for took in both.output().split()])
         yield [
             Case(STATIC, _told(stage, STATIC_PROGRAM)),
             Case(FIRST, _told(stage, FIRST_PROGRAM), STATIC),
-            Case(WHOLE_STATIC, stage.python("-c", STATIC_PROGRAM).milliseconds),
+            Case(WHOLE_STATIC, stage.program(STATIC_PROGRAM).milliseconds),
             Case(
                 WHOLE_FIRST,
-                stage.python("-c", FIRST_PROGRAM).milliseconds,
+                stage.program(FIRST_PROGRAM).milliseconds,
                 WHOLE_STATIC,
             ),
             Case(FROZEN_PEER, frozen.each(lambda took: took[0])),
@@ -103,5 +103,5 @@ def cases(options: Options) -> Iterator[list[Case]]:
 
 def _told(stage: Stage, program: str) -> Callable[[], float]:
     """Return a run of a program that tells itself how long it took."""
-    process = stage.python("-c", program)
+    process = stage.program(program)
     return lambda: float(process.output())

@@ -56,8 +56,8 @@ def cases(options: Options) -> Iterator[list[Case]]:
     """Set up two stages, with many profiles and with few."""
     with staged() as many, staged() as few:
         last, tenth = _fill(many, options.profiles), _fill(few, FEW)
-        plan = many.python("-c", PLAN_PROGRAM, last)
-        parse = many.python("-c", PARSE_PROGRAM, last)
+        plan = many.program(PLAN_PROGRAM, last)
+        parse = many.program(PARSE_PROGRAM, last)
         yield [
             Case(PARSE, lambda: float(parse.output())),
             Case(PLAN, lambda: float(plan.output()), PARSE),

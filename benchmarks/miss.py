@@ -71,7 +71,7 @@ def bare_call(stage: Stage) -> Process:
     alice = stage.sandbox.organisation.user("alice")
     keys = {"BENCH_KEY": alice.access_key_id, "BENCH_SECRET": alice.secret_access_key}
     role = stage.sandbox.organisation.role("Batch").arn
-    words = (sys.executable, "-c", BARE, role)
+    words = (sys.executable, "-P", "-c", BARE, role)
     return Process(words, stage.environ | keys, says="ASIA")
 
 

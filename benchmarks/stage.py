@@ -58,6 +58,10 @@ class Stage:
         """Return a run of the interpreter."""
         return Process((sys.executable, *words), self.environ)
 
+    def program(self, code: str, *words: str) -> Process:
+        """Return a run of a program, with what is installed and not the checkout."""
+        return self.python("-P", "-c", code, *words)
+
     def floor(self) -> Process:
         """Return the least that any Python program costs."""
         return self.python("-I", "-S", "-c", "pass")

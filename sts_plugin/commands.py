@@ -221,12 +221,21 @@ def _wait(
 
 
 def _read(command: _Command, printed: io.BytesIO, over: threading.Event) -> None:
-    """Read until the pipe is closed, or is empty after the process is ``over``.
+    """Keep what the command prints; end it if that is far too much."""
+    pipe = command.process.stdout
+    assert pipe is not None  # it was asked for
+    for data in _said(pipe, over):
+        printed.write(data)
+        if printed.tell() > BYTES_MAX:
+            command.kill()  # it would wait for us to go on
+            return
+
+
+def _said(pipe: IO[bytes], over: threading.Event) -> Iterator[bytes]:
+    """Yield what comes until the pipe is closed, or empty after the process is over.
 
     What the process has left running, a browser perhaps, may hold the pipe for hours.
     """
-    pipe = command.process.stdout
-    assert pipe is not None  # it was asked for
     with contextlib.suppress(OSError, ValueError):  # it was closed: nobody waits
         while True:
             ended = over.is_set()  # before we look: what comes later is not its own
@@ -237,10 +246,7 @@ def _read(command: _Command, printed: io.BytesIO, over: threading.Event) -> None
             data = pipe.read(65536)
             if not data:
                 return
-            printed.write(data)
-            if printed.tell() > BYTES_MAX:
-                command.kill()  # it would wait for us to go on
-                return
+            yield data
 
 
 def readable(pipe: IO[bytes], seconds: float) -> bool:
@@ -265,16 +271,8 @@ def _relayed(pipe: IO[bytes] | None) -> Iterator[None]:
     over = threading.Event()
 
     def relay() -> None:
-        with contextlib.suppress(OSError, ValueError):  # one of the two was closed
-            while True:
-                ended = over.is_set()  # as for what it prints
-                if not readable(pipe, LOOK_SECONDS):
-                    if ended:
-                        return
-                    continue
-                data = pipe.read(65536)
-                if not data:
-                    return
+        with contextlib.suppress(OSError):  # our own was closed
+            for data in _said(pipe, over):
                 os.write(STDERR, data)
 
     thread = threading.Thread(target=relay, daemon=True)

@@ -189,12 +189,6 @@ class Engine:
         except ValueError:
             return None
 
-    def due(self, plan: Plan) -> Life | None:
-        """Return the life of the cached set of a plan that should be renewed by now."""
-        entry = self.store.read(plan.calls[-1].key) if plan.calls else None
-        due = entry and not entry.life.young(self._now())
-        return entry.life if entry and due else None
-
     def _cache(self, plan: Plan, *, key_seconds: float = CACHE_KEY_SECONDS) -> Cache:
         store = self._usable_store(plan, key_seconds)
         return Cache(store, tell=self._watcher.tell)

@@ -32,7 +32,7 @@ from sts_plugin.ledger import Ledger
 from sts_plugin.locks import hold
 from sts_plugin.model import Life
 from sts_plugin.private import PrivateFolder
-from sts_plugin.sealing import PLAIN
+from sts_plugin.sealing import PLAIN, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,7 +180,7 @@ class DiskStore:
         fields = self._seal.close(plain)
         # A damaged disk may change a byte of a secret and leave sound JSON.
         data = json.dumps({**fields, "digest": digest(fields)}).encode()
-        if fields is plain:
+        if isinstance(self._seal, Plain):  # what is sealed is not to be printed
             document = json.dumps(plain["document"]).encode()
             data = warm.stamp(data, document, _moments(entry.life))
         self._folder.write(f"{entry.key}.json", data)
@@ -219,13 +219,9 @@ class DiskStore:
         now = time.time()
         for name, changed in self._folder.files():
             age = now - changed
-            temporary = TEMPORARY_NAME.fullmatch(name)
-            left_over = temporary and (
-                temporary[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX
-            )
-            claim = CLAIM_NAME.fullmatch(name)
-            left_over = left_over or (
-                claim and (claim[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX)
+            passing = TEMPORARY_NAME.fullmatch(name) or CLAIM_NAME.fullmatch(name)
+            left_over = passing and (
+                passing[1] == key or age > settings.TEMPORARY_AGE_SECONDS_MAX
             )
             ours = _is_cached(name) or LEDGER_NAME.fullmatch(name)
             dead = ours and age > settings.ENTRY_AGE_SECONDS_MAX

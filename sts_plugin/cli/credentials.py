@@ -74,8 +74,10 @@ def credential_process(options: argparse.Namespace) -> int:
 
 def _renew_ahead(engine: Engine, plan: Plan, options: argparse.Namespace) -> None:
     """Start a renewal in the background if one is due, and nobody has started it."""
-    life = engine.due(plan)
-    if life and engine.store.claim(plan.calls[-1].key, life, datetime.now(UTC)):
+    kept, now = engine.kept(plan), datetime.now(UTC)
+    if kept is None or kept[1].young(now):
+        return
+    if engine.store.claim(plan.calls[-1].key, kept[1], now):
         start(options.words[1:], os.environ)
 
 

@@ -15,6 +15,7 @@ not know the answer (``long_way``).
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,6 +105,23 @@ class Engines:
         return self._made[one]
 
 
+LONG_SINCE = datetime.min.replace(tzinfo=UTC)
+
+
+class Deferred(DeferredRefreshableCredentials):
+    """botocore's own, which asks itself with each request whether it was ever used.
+
+    Credentials that have expired long since are got anew by the first request as well,
+    and the others are as quick as those of RefreshableCredentials.
+    """
+
+    refresh_needed = RefreshableCredentials.refresh_needed
+
+    def __init__(self, refresh_using: Callable[[], Metadata], method: str) -> None:
+        super().__init__(refresh_using, method)
+        self._expiry_time = LONG_SINCE
+
+
 class StsPluginProvider:
     """A botocore credential provider (``botocore.credentials.CredentialProvider``).
 
@@ -175,9 +193,7 @@ class StsPluginProvider:
         return self._deferred(refresh)
 
     def _deferred(self, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
-        return safe_to_fork(
-            DeferredRefreshableCredentials(refresh_using=refresh, method=self.METHOD)
-        )
+        return safe_to_fork(Deferred(refresh_using=refresh, method=self.METHOD))
 
     def _found(self, found: Credentials, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""

@@ -119,7 +119,7 @@ class Crowd:
         folder.mkdir()
         self.folder = folder
         words = [str(threads), "prod-admin", "shared" if shared else "own"]
-        self.command = [sys.executable, "-c", MEMBER, *words]
+        self.command = [sys.executable, "-P", "-c", MEMBER, *words]
         self._began = time.monotonic()
         self.whole = 0.0
         reading, self._writing = os.pipe()
