@@ -216,7 +216,7 @@ class Engine:
                 turn=lambda name: cache.lock(name, news=self._watcher.orphaned),
                 watcher=self._watcher,
             ),
-            source=lambda: self._source(plan, ahead=ahead),
+            source=lambda: self._load(plan, ahead=ahead),
             bring=lambda call: bring(call, self._environ, given=proof, now=self._now()),
             watcher=self._watcher,
             settings=self._settings,
@@ -226,7 +226,7 @@ class Engine:
             now=self._now,
         )
 
-    def _source(self, plan: Plan, *, ahead: bool) -> Credentials:
+    def _load(self, plan: Plan, *, ahead: bool) -> Credentials:
         if ahead and plan.source.kind == "keychain":
             raise CannotAsk(
                 f'the keys of profile "{plan.source.profile}" are in the OS keychain,'

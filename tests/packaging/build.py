@@ -40,6 +40,7 @@ WANTED = (
     "docs/conf.py",
     "pyproject.toml",
     "setup.cfg",
+    "sts_plugin/bin/sts-plugin",
     "tests/helpers/canaries.py",
     "tests/unit/test_plan.py",
     "tox.ini",
@@ -105,9 +106,14 @@ def check_contents(sdist, wheel):
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
         compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
-    information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
-    if tops != {"sts_plugin", information} or compiled:
+        modes = {one.filename: one.external_attr >> 16 for one in archive.infolist()}
+    name = "-".join(wheel.name.split("-")[:2])
+    data = [one for one in modes if one.startswith(f"{name}.data/")]
+    if tops != {"sts_plugin", f"{name}.dist-info", f"{name}.data"} or compiled:
         sys.exit(f"{wheel.name} holds {', '.join(sorted([*tops, *compiled]))}")
+    launcher = f"{name}.data/scripts/sts-plugin"
+    if data != [launcher] or not modes[launcher] & 0o111:
+        sys.exit(f"{wheel.name} holds {', '.join(data)}, and should a launcher")
 
 
 def main():
