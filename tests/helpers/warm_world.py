@@ -117,20 +117,34 @@ class World:
         while probe.stat().st_ctime_ns == before:
             probe.write_text("")
 
+    def leave(
+        self,
+        *,
+        age_seconds=10,
+        planning=lambda: None,
+        recording=lambda: None,
+        printed=None,
+    ):
+        """Be a run of the long way, which leaves a record if it may.
+
+        The files are as much older than they are. Something may happen before the plan
+        is made, and before the record is; something else may have been printed.
+        """
+        with self.process():
+            asked = records.Asked.now(self.arguments, self.environ)
+            asked = replace(asked, began=asked.began + age_seconds * 1_000_000_000)
+            planning()
+            engine = self.engine()
+            plan = self._planned(engine)
+            if printed is None:
+                printed = json.dumps(to_document(engine.credentials(plan))).encode()
+            recording()
+            records.remember(asked, plan, engine.store, printed=printed, renewable=True)
+
     def remember(self):
         """Leave the record that a run of the long way would leave."""
         self.tick()
-        with self.process():
-            asked = records.Asked.now(self.arguments, self.environ)
-        # As if the files were older than they are; none changes meanwhile.
-        asked = replace(asked, began=asked.began + 10_000_000_000)
-        with self.process():
-            engine = self.engine()
-            plan = self._planned(engine)
-            document = json.dumps(to_document(engine.credentials(plan)))
-            records.remember(
-                asked, plan, engine.store, printed=document.encode(), renewable=True
-            )
+        self.leave()
         self.tick()
 
     def records(self):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
 
 import pytest
 from warm_world import World
 
 from sts_plugin import records
-from sts_plugin.document import to_document
+from sts_plugin.store import DiskStore
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is none on Windows")
 
 ROLE = "\n[profile one]\nrole_arn = arn:aws:iam::111111111111:role/One\n"
-LATER = 10_000_000_000
 
 
 @pytest.fixture
@@ -23,27 +20,14 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def record_of(world, *, age=LATER, profile="one", between=lambda: None):
-    """Leave the record of a run, and return its lines of files; None: it left none."""
-    world.arguments = ["credential-process", "--profile", profile]
-    world.publish(profile)
-    with world.process():
-        asked = records.Asked.now(world.arguments, world.environ)
-        between()
-        engine = world.engine()
-        plan = engine.plan(profile)
-        document = json.dumps(to_document(engine.credentials(plan)))
-        records.remember(
-            replace(asked, began=asked.began + age),
-            plan,
-            engine.store,
-            printed=document.encode(),
-            renewable=False,
-        )
+def record_of(world, **options):
+    """Leave the record of a run, and return its files; None: it left none."""
+    world.publish("one")
+    world.leave(**options)
     if not (found := world.records()):
         return None
     (path,) = found
-    *_, text = path.read_text().split("\n-\n", 1)
+    *_, text = path.read_text().split("\nrenewable\n", 1)
     return {line.partition(" ")[2] for line in text.splitlines()[:-1]}
 
 
@@ -72,7 +56,7 @@ def test_a_file_that_is_not_there_is_a_file_like_any_other(world):
 def test_a_file_that_changed_a_moment_ago_leaves_no_record(world, which):
     path = getattr(world, which)
     path.write_text(path.read_text())
-    assert record_of(world, age=0) is None
+    assert record_of(world, age_seconds=0) is None
     assert record_of(world) is not None
 
 
@@ -92,7 +76,7 @@ def test_a_file_that_changes_while_the_plan_is_made_leaves_no_record(world):
         world.tick()
         world.config.write_text(world.config.read_text() + "# a comment\n")
 
-    assert record_of(world, between=change) is None
+    assert record_of(world, planning=change) is None
 
 
 @pytest.mark.parametrize(
@@ -114,23 +98,9 @@ def test_a_path_that_may_lead_elsewhere_leaves_no_record(
 
 def test_a_program_whose_home_has_changed_leaves_no_record(world, tmp_path):
     # The question says one home; a tilde leads to the other by now.
-    world.environ["XDG_CACHE_HOME"] = str(tmp_path)
-
-    with world.process():
-        asked = records.Asked.now(world.arguments, world.environ)
-        engine = world.engine()
-        plan = engine.plan("one")
-        document = json.dumps(to_document(engine.credentials(plan))).encode()
-        for home, left in ((str(tmp_path), 0), ("", 0), (str(world.home), 1)):
-            os.environ["HOME"] = home
-            records.remember(
-                replace(asked, began=asked.began + LATER),
-                plan,
-                engine.store,
-                printed=document,
-                renewable=False,
-            )
-            assert len(world.records()) == left
+    for home, left in ((str(tmp_path), 0), ("", 0), (str(world.home), 1)):
+        world.leave(recording=lambda home=home: os.environ.update(HOME=home))
+        assert len(world.records()) == left
 
 
 def test_the_files_that_profiles_name_count(world, tmp_path):
@@ -164,33 +134,14 @@ def test_a_token_that_is_not_there_leaves_no_record(world, tmp_path):
 def test_what_the_disk_does_not_keep_leaves_no_record(world, source):
     world.config.write_text(ROLE + source)
     world.publish("one")  # even if there is such an entry
-    with world.process():
-        asked = records.Asked.now(world.arguments, world.environ)
-        engine = world.engine()
-        plan = engine.plan("one")
-        printed = engine.store.printed(plan.calls[-1].key)
-        assert printed is not None
-        records.remember(
-            replace(asked, began=asked.began + LATER),
-            plan,
-            engine.store,
-            printed=printed,
-            renewable=False,
-        )
+    printed = DiskStore(world.cache).printed(world.plan("one").calls[-1].key)
+    assert printed is not None
+    world.leave(printed=printed)
     assert world.records() == []
 
 
 def test_what_was_printed_and_is_not_in_the_cache_leaves_no_record(world):
-    with world.process():
-        asked = records.Asked.now(world.arguments, world.environ)
-        engine = world.engine()
-        records.remember(
-            replace(asked, began=asked.began + LATER),
-            engine.plan("one"),
-            engine.store,
-            printed=b'{"Version": 1}',
-            renewable=False,
-        )
+    world.leave(printed=b'{"Version": 1}')
     assert world.records() == []
 
 
@@ -205,16 +156,5 @@ def test_a_record_that_is_there_is_left_as_it_is(world):
 def test_many_environments_leave_few_records(world):
     for number in range(60):
         world.environ["AWS_EXECUTION_ENV"] = str(number)
-        with world.process():
-            asked = records.Asked.now(world.arguments, world.environ)
-            engine = world.engine()
-            plan = engine.plan("one")
-            document = json.dumps(to_document(engine.credentials(plan)))
-            records.remember(
-                replace(asked, began=asked.began + LATER),
-                plan,
-                engine.store,
-                printed=document.encode(),
-                renewable=False,
-            )
+        world.leave()
     assert 8 < len(world.records()) <= 16
