@@ -7,6 +7,9 @@ In a Python program::
     session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
     session.client("s3")
 
+    audit = sts_plugin.assume_role(session, "arn:aws:iam::222222222222:role/Audit")
+    audit.client("s3")
+
     sts_plugin.Client("alice").assume_role("arn:aws:iam::222222222222:role/Audit")
 
 For every other program, ``credential_process = sts-plugin credential-process
@@ -18,10 +21,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from sts_plugin.client import Client
-    from sts_plugin.model import Credentials
+    from typing import Unpack
 
-__all__ = ["Client", "Credentials", "__version__", "register"]
+    from sts_plugin.client import Client
+    from sts_plugin.given import RoleOptions
+    from sts_plugin.model import Credentials
+    from sts_plugin.plugins.boto3 import Session
+
+__all__ = [
+    "Client",
+    "Credentials",
+    "Session",
+    "__version__",
+    "assume_role",
+    "register",
+    "register_everywhere",
+]
 __version__ = "0.1.0"
 
 SessionT = TypeVar("SessionT")
@@ -46,6 +61,44 @@ def register(session: SessionT) -> SessionT:
     return botocore.register(session)
 
 
+def register_everywhere() -> None:
+    """Let each session of botocore and boto3 that is made from now on do the same.
+
+    For programs that make their sessions themselves. Imports nothing of botocore, so
+    that it may stand in a ``.pth`` file, for all programs of an interpreter.
+    """
+    from sts_plugin.plugins import everywhere  # noqa: PLC0415 - for the same reason
+
+    everywhere.register_everywhere()
+
+
+def assume_role(
+    session: SessionT,
+    role_arn: str,
+    *,
+    region_name: str | None = None,
+    **options: Unpack[RoleOptions],
+) -> SessionT:
+    """Return a session of a role, assumed from a botocore or boto3 session.
+
+    The credentials are got when they are first used, cached for every process of this
+    user, and renewed for as long as the session lives, MFA included. What is returned
+    may be a parent again: a chain of sessions is a chain of roles. It keeps the
+    settings of ``session``, and its region unless ``region_name`` is another.
+
+    ``options`` are those of ``Client.assume_role``. A role session name that nobody
+    gave is the ``source_identity``, or tells the Lambda function, the container or the
+    user. A ``session`` that is not registered is not changed.
+
+    Raises ConfigurationError for arguments that STS would refuse, before anything is
+    asked of anybody, and TypeError for what is no session; what goes wrong later is
+    raised as ``register`` tells.
+    """
+    from sts_plugin.plugins import roles  # noqa: PLC0415 - for the same reason
+
+    return roles.assume_role(session, role_arn, region_name, options)
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
     # Late, for the same reason.
     if name == "Client":
@@ -56,4 +109,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
         from sts_plugin.model import Credentials  # noqa: PLC0415
 
         return Credentials
+    if name == "Session":  # boto3's own: with the extra [boto3]
+        from sts_plugin.plugins.boto3 import Session  # noqa: PLC0415
+
+        return Session
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,41 +12,37 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sts_plugin.actions import GIVEN, proof_of
-from sts_plugin.chain import Link
+from sts_plugin.actions import GIVEN
 from sts_plugin.engine import Engine, chosen_profile
-from sts_plugin.errors import ConfigurationError, Unreachable
+from sts_plugin.errors import Unreachable
 from sts_plugin.forms import seconds, words
 from sts_plugin.forms import tags as session_tags
 from sts_plugin.given import (
-    PROVEN,
     absolute,
     check_arguments,
+    link_of,
+    role_link,
     said,
     secret,
     stands_for,
 )
-from sts_plugin.model import Origin
-from sts_plugin.profiles import Profile
 from sts_plugin.proofs import bring
 from sts_plugin.rules import check_regional
 from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Unpack
 
+    from sts_plugin.chain import Link
+    from sts_plugin.given import Duration, Policy, RoleOptions
     from sts_plugin.model import Credentials, Plan, Secret
     from sts_plugin.sts import Identity, IdentityToken
 
 __all__ = ["Client"]
-
-Duration = int | timedelta
-Policy = Mapping[str, Any] | Path | str
 
 logger = logging.getLogger("sts_plugin")
 
@@ -94,44 +90,18 @@ class Client:
         """Return what the profile itself gives."""
         return self._engine.credentials(self._plan())
 
-    def assume_role(  # noqa: PLR0913 - STS has that many
-        self,
-        role_arn: str,
-        *,
-        role_session_name: str | None = None,
-        duration: Duration | None = None,
-        external_id: str | None = None,
-        mfa_serial: str | None = None,
-        policy: Policy | None = None,
-        policy_arns: Sequence[str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        transitive_tag_keys: Sequence[str] | None = None,
-        source_identity: str | None = None,
-        provided_contexts: Mapping[str, str] | None = None,
-    ) -> Credentials:
+    def assume_role(self, role_arn: str, **options: Unpack[RoleOptions]) -> Credentials:
         """Return the credentials of a role (AssumeRole).
 
+        ``options`` are those of ``RoleOptions``: ``role_session_name``, ``duration``,
+        ``external_id``, ``mfa_serial``, ``policy``, ``policy_arns``, ``tags``,
+        ``transitive_tag_keys``, ``source_identity``, ``provided_contexts``.
         ``duration`` is 900 seconds to the role's maximum, an hour at most where the
         profile's own credentials are temporary. ``mfa_serial`` gets an MFA session
         first, which is shared with every profile behind that device.
         ``provided_contexts`` are assertions by the ARN of their provider.
         """
-        return self._issued(
-            "AssumeRole",
-            {
-                "role_arn": ("role_arn", role_arn),
-                "role_session_name": ("role_session_name", role_session_name),
-                "duration_seconds": ("duration", duration),
-                "external_id": ("external_id", external_id),
-                "mfa_serial": ("mfa_serial", mfa_serial),
-                "policy": ("policy", policy),
-                "policy_arns": ("policy_arns", policy_arns),
-                "session_tags": ("tags", tags),
-                "transitive_session_tags": ("transitive_tag_keys", transitive_tag_keys),
-                "source_identity": ("source_identity", source_identity),
-                "provided_contexts": ("provided_contexts", provided_contexts),
-            },
-        )
+        return self._credentials(role_link(role_arn, options))
 
     def assume_role_with_web_identity(  # noqa: PLR0913 - STS has that many
         self,
@@ -357,7 +327,7 @@ class Client:
         signer = self._engine.credentials(plan)
         return self._engine.sts(plan).web_identity_token(arguments, signer)
 
-    def _plan(self, then: Link | None = None) -> Plan:
+    def _plan(self, *then: Link) -> Plan:
         return self._engine.plan(
             self._profile, explicit=self._explicit, region=self._region, then=then
         )
@@ -369,18 +339,11 @@ class Client:
         *,
         proof: Secret | None = None,
     ) -> Credentials:
-        """Make a call of ``key -> (argument's name, value)``."""
-        origin = Origin(f"{action}()")
-        names = {name: key for key, (name, _) in arguments.items()}
-        given = said(action, dict(arguments.values()))
-        config = {names[name]: setting for name, setting in given.items()}
-        profile = Profile(str(origin), origin, config=config)
-        if action in PROVEN and proof_of(profile, action) is None:
-            raise ConfigurationError(
-                f"{origin}: there is nothing that proves who asks",
-                hint=f"give {PROVEN[action]}",
-            )
-        plan = self._plan(Link(profile, action))
+        """Make a call; ``arguments`` are as for ``given.link_of``."""
+        return self._credentials(link_of(action, arguments), proof=proof)
+
+    def _credentials(self, link: Link, *, proof: Secret | None = None) -> Credentials:
+        plan = self._plan(link)
         if proof is not None:
             # The cache must not vouch for what STS would refuse by now.
             bring(plan.calls[-1], self._environ, given=proof)

@@ -38,7 +38,7 @@ from sts_plugin.store import DiskStore
 from sts_plugin.sts import Sts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sts_plugin.chain import Link
@@ -129,11 +129,12 @@ class Engine:
         *,
         explicit: bool = True,
         region: str | None = None,
-        then: Link | None = None,
+        then: Sequence[Link] = (),
+        given: Credentials | None = None,
     ) -> Plan:
         """Return the plan of a profile; raise ConfigurationError.
 
-        ``then`` is as for ``plan.make_plan``.
+        ``then`` and ``given`` are as for ``plan.make_plan``.
         """
         return make_plan(
             load_profiles(self._environ),
@@ -142,6 +143,7 @@ class Engine:
             explicit=explicit,
             region=region,
             then=then,
+            given=given,
         )
 
     def login(self, plan: Plan, *, if_needed: bool = False) -> Credentials:
@@ -161,23 +163,32 @@ class Engine:
             self._logged_in.add(session.access_key_id)
         return self._resolver(plan, cache).resolve()
 
-    def credentials(self, plan: Plan, *, proof: Secret | None = None) -> Credentials:
+    def credentials(
+        self,
+        plan: Plan,
+        *,
+        proof: Secret | None = None,
+        given: Credentials | None = None,
+    ) -> Credentials:
         """Return credentials for a plan, from the cache or from AWS.
 
-        ``proof`` is the token or assertion of the plan's call, where a program has it.
+        ``proof`` is the token or assertion of the plan's call, where a program has it;
+        ``given`` is what the plan was made for.
 
         Raises any StsPluginError but CacheUnusable.
         """
-        return self._resolver(plan, self._cache(plan), proof=proof).resolve()
+        cache = self._cache(plan)
+        return self._resolver(plan, cache, proof=proof, given=given).resolve()
 
-    def renew(self, plan: Plan) -> Credentials:
+    def renew(self, plan: Plan, *, given: Credentials | None = None) -> Credentials:
         """Return credentials for a plan, new ones if that is due before long.
 
-        Asks nobody. Raises as ``credentials``.
+        Asks nobody. ``given`` and what is raised are as for ``credentials``.
         """
         codes = replace(plan.codes, ways=plan.codes.silent)
         plan = replace(plan, codes=codes)
-        return self._resolver(plan, self._cache(plan), ahead=True).resolve()
+        cache = self._cache(plan)
+        return self._resolver(plan, cache, ahead=True, given=given).resolve()
 
     def kept(self, plan: Plan) -> tuple[Credentials, Life] | None:
         """Return the cached set of a plan while it is usable, and its life."""
@@ -193,7 +204,7 @@ class Engine:
         store = self._usable_store(plan, key_seconds)
         return Cache(store, tell=self._watcher.tell)
 
-    def _resolver(
+    def _resolver(  # noqa: PLR0913 - the ways of a run
         self,
         plan: Plan,
         cache: Cache,
@@ -201,6 +212,7 @@ class Engine:
         proof: Secret | None = None,
         login: Collection[str] | None = None,
         ahead: bool = False,
+        given: Credentials | None = None,
     ) -> Resolver:
         environ = self._environ
         if ahead:  # a code in the environment is for whoever waits
@@ -216,7 +228,7 @@ class Engine:
                 turn=lambda name: cache.lock(name, news=self._watcher.orphaned),
                 watcher=self._watcher,
             ),
-            source=lambda: self._load(plan, ahead=ahead),
+            source=lambda: self._load(plan, ahead=ahead, given=given),
             bring=lambda call: bring(call, self._environ, given=proof, now=self._now()),
             watcher=self._watcher,
             settings=self._settings,
@@ -226,7 +238,12 @@ class Engine:
             now=self._now,
         )
 
-    def _load(self, plan: Plan, *, ahead: bool) -> Credentials:
+    def _load(
+        self, plan: Plan, *, ahead: bool, given: Credentials | None
+    ) -> Credentials:
+        if plan.source.kind == "given":
+            assert given is not None  # it is what the plan was made for
+            return given
         if ahead and plan.source.kind == "keychain":
             raise CannotAsk(
                 f'the keys of profile "{plan.source.profile}" are in the OS keychain,'

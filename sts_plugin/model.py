@@ -43,6 +43,7 @@ SourceKind = Literal[
     "static",
     "keychain",
     "environment",
+    "given",
     "web-identity",
     "saml",
     "sso",

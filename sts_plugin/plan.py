@@ -31,19 +31,21 @@ from sts_plugin.model import UNSIGNED_ACTIONS, Call, Plan, Secret
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.rules import check_order, lowered
 from sts_plugin.settings import SESSION_SECONDS_DEFAULT
-from sts_plugin.source_kinds import idle_keys, proof_source
+from sts_plugin.source_kinds import given_source, idle_keys, proof_source
 from sts_plugin.tokens import identified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sts_plugin.model import Endpoint, Proof, Setting
+    from sts_plugin.model import Credentials, Endpoint, Proof, Setting
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = ["Placement", "make_plan", "place_mfa"]
 
 MFA_MODES = ("session", "direct")
-ENVIRONMENT = "environment"
+
+NOBODYS = ("environment", "given")
+"""Sources that are no profile's own: what it says of its keys is not about these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +102,29 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     *,
     explicit: bool = True,
     region: str | None = None,
-    then: Link | None = None,
+    then: Sequence[Link] = (),
+    given: Credentials | None = None,
 ) -> Plan:
     """Make the plan of a profile.
 
     ``explicit`` as for ``chain.follow``; ``region`` overrides the configured one;
-    ``then`` is a call more, of a profile that is in no file; what ``name`` gives signs
-    it. Raises ConfigurationError for everything that is wrong on paper; limits of
+    ``then`` are calls more, of profiles that are in no file; what ``name`` gives signs
+    the first of them. ``given`` is what a program has instead of what ``name`` gives.
+    Raises ConfigurationError for everything that is wrong on paper; limits of
     single values are checked by ``limits.check``.
     """
-    if then and then.action in UNSIGNED_ACTIONS:
+    if then and then[0].action in UNSIGNED_ACTIONS:
         # Nothing signs it: of the profile, only region and endpoint matter.
         selected = profiles[name] if explicit else profiles.get(name)
-        chain = Chain(proof_source(then.profile, then.action), (then,), selected)
+        source = proof_source(then[0].profile, then[0].action)
+        chain = Chain(source, tuple(then), selected)
+    elif given:
+        selected = profiles[name] if explicit else profiles.get(name)
+        chain = Chain(given_source(name, given, selected), (), selected)
+        chain = _continued(chain, then)
     else:
         chain = follow(profiles, name, environ, explicit=explicit)
-        chain = _continued(chain, then) if then else chain
+        chain = _continued(chain, then)
     _refuse_idle_policy(profiles.get(name), chain)
     endpoint = find_endpoint(profiles, chain.selected, environ, region=region)
     speakers = _speakers(chain, profiles)
@@ -142,15 +151,18 @@ def _apart(plan: Plan) -> Plan:
     return replace(plan, calls=tuple(calls))
 
 
-def _continued(chain: Chain, then: Link) -> Chain:
+def _continued(chain: Chain, then: Sequence[Link]) -> Chain:
+    if not then:
+        return chain
+    first, *others = then
     user = chain.selected.get("mfa_serial") if chain.selected else None
-    if chain.source.kind == ENVIRONMENT or not chain.source.long_term:
+    if chain.source.kind in NOBODYS or not chain.source.long_term:
         user = None  # not the profile's own keys, or none that get a session
-    if user and not chain.links and then.action == "AssumeRole":
+    if user and not chain.links and first.action == "AssumeRole":
         # What a user with a device gives is an MFA session: so it does here.
-        said = {"mfa_serial": user, **then.profile.config}
-        then = Link(replace(then.profile, config=said), then.action)
-    return replace(chain, links=(*chain.links, then))
+        said = {"mfa_serial": user, **first.profile.config}
+        first = Link(replace(first.profile, config=said), first.action)
+    return replace(chain, links=(*chain.links, first, *others))
 
 
 def _speakers(chain: Chain, profiles: Profiles) -> tuple[Profile, ...]:
@@ -171,7 +183,7 @@ def _calls(
     source = chain.source
     serials = [_serial(link.profile, link.action, notes) for link in chain.links]
     user = None
-    if not chain.links and chain.selected and source.kind != ENVIRONMENT:
+    if not chain.links and chain.selected and source.kind not in NOBODYS:
         user = _serial(chain.selected, "AssumeRole", notes)
     placement = place_mfa(
         [serial.value if serial else None for serial in serials],
@@ -237,11 +249,7 @@ def _refuse_idle_policy(asked_for: Profile | None, chain: Chain) -> None:
     """
     making = {link.profile.name for link in chain.links}
     for profile in (asked_for, chain.selected):
-        if (
-            profile is None
-            or profile.name in making
-            or chain.source.kind == ENVIRONMENT
-        ):
+        if profile is None or profile.name in making or chain.source.kind in NOBODYS:
             continue
         for key in POLICIES:
             if setting := profile.get(key):

@@ -25,7 +25,7 @@ from sts_plugin.tokens import identified
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sts_plugin.model import SourceKind
+    from sts_plugin.model import Credentials, SourceKind
     from sts_plugin.profiles import Profiles
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "KEY_ID",
     "SECRET",
     "environment_source",
+    "given_source",
     "has_own_keys",
     "idle_keys",
     "kept_keys",
@@ -243,6 +244,27 @@ def static_source(profile: Profile) -> SourceHop:
         digest("keys", key_id.value),
         long_term=not token,
         origin=key_id.origin,
+    )
+
+
+def given_source(
+    profile: str, given: Credentials, selected: Profile | None
+) -> SourceHop:
+    """Return the source that credentials are which a program has.
+
+    Where they are what the profile ``selected`` has in its file, they are that.
+    """
+    if selected and source_kind(selected) == "static":
+        own = static_source(selected)
+        if own.identity == given.access_key_id:
+            return own
+    return SourceHop(
+        "given",
+        profile,
+        given.access_key_id,
+        digest("keys", given.access_key_id),
+        explicit=False,
+        long_term=not given.session_token,
     )
 
 

@@ -33,14 +33,22 @@ from sts_plugin.plugins.ahead import Ahead
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sts_plugin.engine import Engine
     from sts_plugin.model import Credentials
     from sts_plugin.plugins.long_way import LongWay
-    from sts_plugin.plugins.quick import Metadata
+    from sts_plugin.plugins.quick import Known, Metadata
 
-__all__ = ["StsPluginProvider", "register"]
+__all__ = [
+    "METHOD",
+    "Answers",
+    "Engines",
+    "StsPluginProvider",
+    "register",
+    "settled",
+    "speaking_botocore",
+]
 
 SessionT = TypeVar("SessionT")
 T = TypeVar("T")
@@ -115,11 +123,59 @@ class Deferred(DeferredRefreshableCredentials):
     and the others are as quick as those of RefreshableCredentials.
     """
 
+    answers: Answers
+    """What it was settled by, for a session that goes on from here."""
+
     refresh_needed = RefreshableCredentials.refresh_needed
 
     def __init__(self, refresh_using: Callable[[], Metadata], method: str) -> None:
         super().__init__(refresh_using, method)
         self._expiry_time = LONG_SINCE
+
+
+METHOD = "sts-plugin"
+
+
+class Answers:
+    """What a session is answered, from when it is settled what it asks.
+
+    ``words`` are those of ``quick.question``; None: only the long way knows.
+    """
+
+    def __init__(
+        self,
+        words: list[str] | None,
+        environ: Mapping[str, str],
+        long_way: Callable[[], LongWay],
+    ) -> None:
+        self.words = words
+        self.environ = environ
+        self._long_way = long_way
+        self._ahead = Ahead()
+
+    def known(self) -> Known | None:
+        """Return what is known without the engine."""
+        return quick.answer(self.words, self.environ) if self.words else None
+
+    def fetch(self) -> Metadata:
+        """Return credentials; the next set is got while nobody waits for it."""
+        known = self.known()
+        if known is None:
+            return self._long_way().fetch(self._ahead)
+        if known.due:
+            self._ahead.start(lambda: self._long_way().renew())
+        return known.metadata
+
+    def deferred(self, feature_ids: Iterable[str]) -> Deferred:
+        """Return credentials that are got when they are used."""
+        feature_ids = tuple(feature_ids)
+        features.register(feature_ids)
+        made = Deferred(
+            refresh_using=speaking_botocore(self.fetch),
+            method=features.method(feature_ids) or METHOD,
+        )
+        made.answers = self
+        return safe_to_fork(made)
 
 
 class StsPluginProvider:
@@ -129,7 +185,7 @@ class StsPluginProvider:
     same environment share one of the ``engines``, with what it keeps in memory.
     """
 
-    METHOD = "sts-plugin"
+    METHOD = METHOD
     CANONICAL_NAME = "customStsPlugin"  # botocore reserves the plain names for itself
 
     def __init__(
@@ -154,46 +210,29 @@ class StsPluginProvider:
         said = self._session.full_config["profiles"].get(profile, {})
         if not _concerns_us(said):
             return None
-        return _speaking_botocore(lambda: self._load(profile))()
+        return speaking_botocore(lambda: self._load(profile))()
 
     def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
-        # Profile, region and environment are settled now: a variable that changes
-        # later must not turn a running client into somebody else.
-        environ = self._environ()
-        explicit = self._session.instance_variables().get("profile") is not None
-        region = self._region or self._session.get_config_variable("region")
-        words = quick.question(profile, region, explicit=explicit)
+        words, environ = settled(self._session, profile, self._region)
+        session, engines = self._session, self._engines
 
         def long_way() -> LongWay:
-            engine = self._engine(environ)
-            way: LongWay = import_late().LongWay(self._session, engine, words, environ)
+            late = import_late()
+            way: LongWay = late.LongWay(
+                session, engines.get(session, environ), words, environ
+            )
             return way
 
-        ahead = Ahead()
-
-        def fetch() -> Metadata:
-            known = quick.answer(words, environ)
-            if known is None:
-                return long_way().fetch(ahead)
-            if known.due:
-                ahead.start(lambda: long_way().renew())
-            return known.metadata
-
-        refresh = _speaking_botocore(fetch)
-        if known := quick.answer(words, environ):
-            features.register(known.notes)
-            return self._deferred(refresh)
+        answers = Answers(words, environ, long_way)
+        if known := answers.known():
+            return answers.deferred(known.notes)
         way = long_way()
         plan = way.ours()
         if plan is None:
             return None
         if not plan.calls:
-            return self._found(way.found(plan), refresh)
-        features.register(way.client_features(plan))
-        return self._deferred(refresh)
-
-    def _deferred(self, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
-        return safe_to_fork(Deferred(refresh_using=refresh, method=self.METHOD))
+            return self._found(way.found(plan), speaking_botocore(answers.fetch))
+        return answers.deferred(way.client_features(plan))
 
     def _found(self, found: Credentials, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""
@@ -213,19 +252,25 @@ class StsPluginProvider:
             method=self.METHOD,
         )
 
-    def _environ(self) -> dict[str, str]:
-        """Return the environment of this process, with the files of its session."""
-        session = self._session
-        files = {
-            "AWS_CONFIG_FILE": session.get_config_variable("config_file"),
-            "AWS_SHARED_CREDENTIALS_FILE": session.get_config_variable(
-                "credentials_file"
-            ),
-        }
-        return {**os.environ, **{name: path for name, path in files.items() if path}}
 
-    def _engine(self, environ: Mapping[str, str]) -> Engine:
-        return self._engines.get(self._session, environ)
+def settled(
+    session: Any,  # noqa: ANN401 - the botocore seam
+    profile: str,
+    region: str | None,
+) -> tuple[list[str], dict[str, str]]:
+    """Return the words and the environment by which a session asks from now on.
+
+    Profile, region and environment are settled now: a variable that changes later must
+    not turn a running client into somebody else.
+    """
+    explicit = session.instance_variables().get("profile") is not None
+    region = region or session.get_config_variable("region")
+    files = {
+        "AWS_CONFIG_FILE": session.get_config_variable("config_file"),
+        "AWS_SHARED_CREDENTIALS_FILE": session.get_config_variable("credentials_file"),
+    }
+    environ = {**os.environ, **{name: path for name, path in files.items() if path}}
+    return quick.question(profile, region, explicit=explicit), environ
 
 
 OUR_KEYS = frozenset(
@@ -258,7 +303,7 @@ class ProfileError(CredentialRetrievalError, InvalidConfigError):  # type: ignor
     """A profile is wrong: both of the classes by which programs catch that."""
 
 
-def _speaking_botocore(work: Callable[[], T]) -> Callable[[], T]:
+def speaking_botocore(work: Callable[[], T]) -> Callable[[], T]:
     """Return ``work`` whose errors are botocore's: what its callers catch."""
 
     def translated() -> T:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.model import Plan, SourceKind
 
-__all__ = ["client_features", "register", "source_features"]
+__all__ = ["client_features", "method", "register", "source_features"]
 
 NAMED: Mapping[SourceKind, str] = {
     "environment": "ENV_VARS",
@@ -61,6 +61,19 @@ def _features(plan: Plan, *, legacy_sso: bool, of_client: bool) -> frozenset[str
     if roles and of_client:
         found.add("STS_ASSUME_ROLE")
     return frozenset(found)
+
+
+def method(names: Iterable[str]) -> str | None:
+    """Return botocore's own name for what a client's ids tell of, if it has one.
+
+    Programs look at it, and people: ``aws configure list`` shows it.
+    """
+    known = set(names)
+    if "STS_ASSUME_ROLE" in known:
+        return "assume-role"
+    if "STS_ASSUME_ROLE_WEB_ID" in known:
+        return "assume-role-with-web-identity"
+    return None
 
 
 def register(names: Iterable[str]) -> None:

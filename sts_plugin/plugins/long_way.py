@@ -24,8 +24,9 @@ from sts_plugin.records import Asked, remember
 from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from sts_plugin.chain import Link
     from sts_plugin.model import Credentials, Plan
     from sts_plugin.plugins.ahead import Ahead
     from sts_plugin.plugins.quick import Metadata
@@ -48,27 +49,44 @@ def make_engine(session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: AN
 class LongWay:
     """One profile of a session, as the engine sees it.
 
-    ``words`` are those of ``quick.question``.
+    ``words`` are those of ``quick.question``. ``then`` are roles that a program wants
+    after it, ``given`` returns what it has in the place of the profile's credentials:
+    both as for ``Engine.plan``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a program may say
         self,
         session: Any,  # noqa: ANN401 - the botocore seam
         engine: Engine,
         words: list[str],
         environ: Mapping[str, str],
+        *,
+        then: Sequence[Link] = (),
+        given: Callable[[], Credentials] | None = None,
     ) -> None:
         self._session = session
         self._engine = engine
         self._words = words
         self._environ = environ
+        self._then = then
+        self._given = given
 
     def plan(self) -> Plan:
         """Return the plan as the files say it now; raise what ``Engine.plan`` does."""
-        _, profile, region, explicit = self._words
-        return self._engine.plan(
-            profile, explicit=bool(explicit), region=region or None
+        return self._planned()[0]
+
+    def _planned(self) -> tuple[Plan, Credentials | None]:
+        """Return the plan, and what it was made for."""
+        _, profile, region, explicit, *_ = self._words
+        given = self._given() if self._given else None
+        plan = self._engine.plan(
+            profile,
+            explicit=bool(explicit),
+            region=region or None,
+            then=self._then,
+            given=given,
         )
+        return plan, given
 
     def ours(self) -> Plan | None:
         """Return the plan, or None for a profile that is left to botocore."""
@@ -88,11 +106,11 @@ class LongWay:
 
     def renew(self) -> bool:
         """Get the next set of credentials; return whether there is a new one."""
-        plan = self.plan()
+        plan, given = self._planned()
         if not renewable(plan, self._environ):  # the files may have changed
             return False
         before = self._engine.kept(plan)
-        found = self._engine.renew(plan)
+        found = self._engine.renew(plan, given=given)
         return before is None or found.access_key_id != before[0].access_key_id
 
     def fetch(self, ahead: Ahead) -> Metadata:
@@ -101,7 +119,7 @@ class LongWay:
         Nobody waits for AWS while there is a set that is good for some minutes more.
         """
         asked = Asked.now(self._words, self._environ)
-        plan = self.plan()
+        plan, given = self._planned()
         may_renew = renewable(plan, self._environ)
         if may_renew and (old := self._meanwhile(plan)):
             ahead.start(self.renew)
@@ -109,7 +127,9 @@ class LongWay:
         if plan.calls:
             legacy_sso = self._legacy_sso(plan)
             features.register(features.source_features(plan, legacy_sso=legacy_sso))
-        found = self._engine.credentials(plan)
+        found = self._engine.credentials(plan, given=given)
+        if given:
+            return metadata_of(found)  # it may be another one's the next time
         # For whoever comes next; no trouble with it is any of this one's.
         with contextlib.suppress(CacheUnusable, OSError, ValueError):
             remember(

@@ -28,7 +28,10 @@ PACKAGE = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib i
 
 
 def question(profile: str, region: str | None, *, explicit: bool) -> list[str]:
-    """Return the words that tell what is asked, but for the environment."""
+    """Return the words that tell what is asked, but for the environment.
+
+    Who asks for more than the profile adds words of their own.
+    """
     return [warm.IN_PROCESS, profile, region or "", "explicit" if explicit else ""]
 
 

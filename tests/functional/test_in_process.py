@@ -86,7 +86,7 @@ def test_a_native_role_profile_is_ours(logged_in, write_config):
     )
     session = sts_plugin.register(boto3.Session(profile_name="native"))
     assert "assumed-role/Audit/" in arn(session)
-    assert session.get_credentials().method == "sts-plugin"
+    assert session.get_credentials().method == "assume-role"
 
 
 def test_short_sessions_are_renewed_under_a_running_client(logged_in):
@@ -109,7 +109,7 @@ def test_two_sessions_share_one_cache(logged_in):
 
 def test_loading_asks_nobody_and_makes_no_call(sandbox):
     session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
-    assert session.get_credentials().method == "sts-plugin"
+    assert session.get_credentials().method == "assume-role"
     assert sandbox.journal.calls() == ()
 
 

@@ -229,7 +229,7 @@ def test_any_change_is_a_miss_and_gives_what_the_engine_gives(
 def test_another_question_is_a_miss(known, answers, monkeypatch, said, profile):
     if profile is None:
         monkeypatch.setenv("AWS_PROFILE", "batch")
-    assert session(profile, **said).get_credentials().method == "sts-plugin"
+    assert session(profile, **said).get_credentials().method == "assume-role"
     assert answers == [None]
 
 

@@ -937,7 +937,7 @@ def test_keys_of_the_environment_do_not_bring_the_device_of_a_profile(aws):
     profiles = aws(
         f"[profile p]\n{KEYS_A}\nmfa_serial = arn:aws:iam::111111111111:mfa/one\n"
     )
-    plan = make_plan(profiles, "p", ENV, explicit=False, then=then)
+    plan = make_plan(profiles, "p", ENV, explicit=False, then=[then])
     assert plan.source.identity == "AKIAENV"
     assert plan.device is None
 

@@ -424,7 +424,7 @@ def test_a_program_brings_what_proves_its_own_call_and_no_other(
     said = {"trade_in_token" + GIVEN: Setting("token", "digest", origin)}
     then = Link(Profile("X()", origin, config=said), "GetDelegatedAccessToken")
     proof = Secret(sandbox.trade_in_token("Batch"))
-    made.credentials(made.plan("x", then=then), proof=proof)
+    made.credentials(made.plan("x", then=[then]), proof=proof)
     actions = [call.action for call in sandbox.journal.calls()]
     assert actions == ["AssumeRoleWithWebIdentity", "GetDelegatedAccessToken"]
 

@@ -25,6 +25,7 @@ TABLE = {
     "saml": "",
     "deadline": "",
     "watcher": "",
+    "session_names": "",
     "ledger": "",
     "settings": "errors",
     "folders": "errors",
@@ -32,7 +33,7 @@ TABLE = {
     "terminal": "settings",
     "job_control": "terminal",
     "tokens": "keys files",
-    "given": "errors keys model forms limits",
+    "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
     "commands": "errors files terminal job_control",
     "forms": "errors files model",
@@ -121,12 +122,13 @@ TABLE = {
     ),
     "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
-    "client": (
-        "errors watcher model given forms profiles actions rules chain proofs engine"
-    ),
+    "client": "errors watcher given forms actions rules proofs engine",
     "plugins.quick": "warm",
     "plugins.long_way": (
         "background document errors profiles watcher engine records plugins.features"
+    ),
+    "plugins.roles": (
+        "errors given keys model session_names plugins.botocore plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
@@ -208,7 +210,7 @@ TYPES = {
     "direct": "model",
     "sts": "direct",
     "engine": "watcher model chain",
-    "client": "sts",
+    "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
@@ -218,9 +220,11 @@ TYPES = {
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
-    "plugins.long_way": "model plugins.ahead plugins.quick",
+    "plugins.long_way": "model chain plugins.ahead plugins.quick",
+    "plugins.roles": "chain plugins.long_way",
     "plugins.*": "model engine",
     "cli.*": "model",
+    "": "given",
 }
 # What costs more than a warm run may: imported late, where it is used.
 HEAVY = {
@@ -389,11 +393,21 @@ LEVELS = (
         "quiet",
         "service_model",
         "watcher",
+        "session_names",
         "core_dumps",
         "warm",
     ),
     ("settings", "tokens", "folders", "cache"),
-    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
+    (
+        "backoff",
+        "model",
+        "session_names",
+        "terminal",
+        "private",
+        "lock_file",
+        "retries",
+        "skew",
+    ),
     ("turns",),
     (
         "forms",
@@ -419,10 +433,10 @@ LEVELS = (
         "direct",
     ),
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
-    ("calling", "given", "ourselves", "sources", "sts"),
+    ("calling", "ourselves", "sources", "sts"),
     ("resolve",),
     ("chain",),
-    ("plan",),
+    ("plan", "given"),
     ("engine", "rotation", "background"),
     ("records",),
     ("client", "plugins"),

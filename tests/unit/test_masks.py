@@ -47,6 +47,7 @@ PLAIN = {
     "CodeSettings": "process totp_file prompt ways",
     "Credentials": "access_key_id expiration account_id",
     "Device": "serial profile file",
+    "Role": "parent links",
     "Endpoint": (
         "region url legacy profile fallback region_from url_from keys ca_bundle"
     ),

@@ -1047,7 +1047,7 @@ def then(action, **said):
 
 def test_a_program_adds_a_call_to_what_its_profile_gives(aws):
     more = then("AssumeRole", role_arn=f"{ARN}3", session_tags="a=b")
-    made = plan(aws, PLAIN, then=more)
+    made = plan(aws, PLAIN, then=[more])
     assert kinds(made) == [(ARN, None), (f"{ARN}3", None)]
     assert made.calls[-1].profile == "X()"
     assert made.calls[0].key == last_key(aws, PLAIN)
@@ -1058,7 +1058,7 @@ def test_a_profile_and_a_program_that_ask_the_same_share_an_entry(aws):
     more = then("AssumeRole", role_arn=ARN)
     user = PLAIN.replace("[profile b]\n", "[profile b]\nregion = eu-west-1\n")
     assert (
-        plan(aws, user, name="b", then=more).calls[-1].key
+        plan(aws, user, name="b", then=[more]).calls[-1].key
         == plan(aws, user).calls[-1].key
     )
 
@@ -1075,14 +1075,14 @@ def test_a_profile_and_a_program_that_ask_the_same_share_an_entry(aws):
 )
 def test_a_user_with_a_device_brings_it_to_a_role_of_a_program(aws, text, calls):
     more = then("AssumeRole", role_arn=ARN)
-    assert kinds(plan(aws, f"{USER}{text}\n", then=more)) == calls
+    assert kinds(plan(aws, f"{USER}{text}\n", then=[more])) == calls
 
 
 def test_what_is_not_signed_needs_no_profile_of_ones_own(aws):
     more = then(
         "AssumeRoleWithWebIdentity", role_arn=ARN, web_identity_token_process="x"
     )
-    made = plan(aws, "[profile b]\nregion = r\n", name="b", then=more)
+    made = plan(aws, "[profile b]\nregion = r\n", name="b", then=[more])
     assert (made.source.kind, made.source.profile) == ("web-identity", "X()")
     (call,) = made.calls
     assert (call.action, call.signed) == ("AssumeRoleWithWebIdentity", False)
@@ -1090,10 +1090,12 @@ def test_what_is_not_signed_needs_no_profile_of_ones_own(aws):
 
 def test_a_session_of_a_program_is_that_of_the_profiles_behind_its_device(aws):
     more = then("GetSessionToken", mfa_serial=ONE)
-    made = plan(aws, MFA, name="b", then=more, region="eu-west-1")
+    made = plan(aws, MFA, name="b", then=[more], region="eu-west-1")
     assert kinds(made) == [("session", ONE)]
     assert made.calls[0].key == plan(aws, MFA).calls[0].key
-    without = plan(aws, MFA, name="b", then=then("GetSessionToken"), region="eu-west-1")
+    without = plan(
+        aws, MFA, name="b", then=[then("GetSessionToken")], region="eu-west-1"
+    )
     assert without.calls[0].key != made.calls[0].key
     assert without.device is None
 

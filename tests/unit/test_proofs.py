@@ -358,7 +358,9 @@ def linked(aws, action, key, text=""):
     """The calls of a program's plan: profile p first, then the call itself."""
     said = {key + GIVEN: Setting("token", "digest", Origin("X()"))}
     link = Link(Profile("X()", Origin("X()"), config=said), action)
-    return make_plan(aws(f"[profile p]\nregion = r\n{text}"), "p", {}, then=link).calls
+    return make_plan(
+        aws(f"[profile p]\nregion = r\n{text}"), "p", {}, then=[link]
+    ).calls
 
 
 @pytest.mark.parametrize(
@@ -380,7 +382,7 @@ def test_what_a_program_holds_is_brought_as_it_is(aws, action, key, text, name):
     role = {} if action == "GetDelegatedAccessToken" else role
     said = {key + GIVEN: Setting("token", "digest", Origin("X()")), **role}
     link = Link(Profile("X()", Origin("X()"), config=said), action)
-    *_, call = make_plan(aws(f"[profile p]\n{keys}"), "p", {}, then=link).calls
+    *_, call = make_plan(aws(f"[profile p]\n{keys}"), "p", {}, then=[link]).calls
     found = bring(call, {}, given=Secret(text), now=NOW)
     assert CANARY not in repr(found)
     assert revealed(found)[name] == text.strip()

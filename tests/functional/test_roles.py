@@ -1,0 +1,295 @@
+"""``sts_plugin.assume_role``, ``Session`` and ``register_everywhere`` in programs."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import boto3
+import botocore.credentials
+import botocore.session
+import pytest
+from botocore.exceptions import CredentialRetrievalError
+
+import sts_plugin
+from sts_plugin.errors import ConfigurationError, NothingHere
+
+ROLE = "arn:aws:iam::222222222222:role/"
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}],
+}
+ADMIN = "arn:aws:iam::333333333333:role/Admin"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_sandbox(environ, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+
+def arn(session):
+    client = getattr(session, "create_client", None) or session.client
+    return client("sts").get_caller_identity()["Arn"]
+
+
+def sent(sandbox):
+    calls = sandbox.journal.calls()
+    return [dict(one.arguments) for one in calls if one.action == "AssumeRole"]
+
+
+@pytest.fixture
+def bob():
+    return boto3.Session(profile_name="bob", region_name="eu-west-3")
+
+
+@pytest.fixture
+def bobs_keys(sandbox):
+    user = sandbox.organisation.user("bob")
+    return user.access_key_id, user.secret_access_key
+
+
+def test_a_role_of_a_boto3_session_is_one_in_the_same_region(sandbox, bob):
+    role = sts_plugin.assume_role(bob, f"{ROLE}Batch")
+    assert isinstance(role, boto3.Session)
+    assert role.region_name == "eu-west-3"
+    assert sandbox.journal.calls() == ()  # not before it is needed
+    assert "assumed-role/Batch/" in arn(role)
+    assert arn(bob).endswith("user/bob")
+    assert role.get_credentials().method == "assume-role"
+
+
+def test_a_role_of_a_botocore_session_is_a_botocore_session(sandbox):
+    parent = botocore.session.Session(profile="bob")
+    role = sts_plugin.assume_role(parent, f"{ROLE}Batch", region_name="eu-north-1")
+    assert type(role) is botocore.session.Session
+    assert role.get_config_variable("region") == "eu-north-1"
+    assert "assumed-role/Batch/" in arn(role)
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_chain_of_sessions_is_a_chain_of_roles_behind_one_mfa_session(
+    logged_in, registered
+):
+    parent = boto3.Session(profile_name="alice")
+    if registered:
+        parent = sts_plugin.register(parent)
+        parent.get_credentials()
+    jump = sts_plugin.assume_role(parent, f"{ROLE}Jump")
+    admin = sts_plugin.assume_role(jump, ADMIN)
+    assert "333333333333:assumed-role/Admin/" in arn(admin)
+    assert "222222222222:assumed-role/Jump/" in arn(jump)
+    assert [one["RoleArn"] for one in sent(logged_in)] == [f"{ROLE}Jump", ADMIN]
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_what_was_assumed_once_is_found_by_the_next_session(sandbox):
+    for _ in range(2):
+        parent = boto3.Session(profile_name="bob")
+        assert "Batch" in arn(sts_plugin.assume_role(parent, f"{ROLE}Batch"))
+    assert sandbox.journal.count("AssumeRole") == 1
+
+
+def test_other_options_are_another_session(sandbox, bob):
+    for duration in (900, timedelta(minutes=20)):
+        arn(sts_plugin.assume_role(bob, f"{ROLE}Batch", duration=duration))
+    assert [one["DurationSeconds"] for one in sent(sandbox)] == [900, 1200]
+
+
+def test_options_are_friendly_and_a_policy_is_read_at_once(sandbox, bob, tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(POLICY))
+    role = sts_plugin.assume_role(
+        bob,
+        f"{ROLE}Tagged",
+        policy=file,
+        policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+        tags={"team": "red"},
+        transitive_tag_keys=["team"],
+        source_identity="bob",
+    )
+    file.unlink()
+    assert arn(role).endswith("assumed-role/Tagged/bob")
+    (call,) = sent(sandbox)
+    assert json.loads(call["Policy"]) == POLICY
+    assert call["Tags"] == [{"Key": "team", "Value": "red"}]
+    assert call["RoleSessionName"] == call["SourceIdentity"] == "bob"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"role_arn": "Batch"}, "role_arn"),
+        ({"duration": 1}, "duration"),
+        ({"duration": "soon"}, "duration"),
+        ({"role_session_name": "a b"}, "role_session_name"),
+        ({"policy": "{"}, "policy"),
+        ({"policy": 1.5}, "policy"),
+        ({"tags": {"a": 1}}, "tags"),
+        ({"external_id": "x"}, "external_id"),
+        ({"mfa_serial": "x"}, "mfa_serial"),
+    ],
+    ids=str,
+)
+def test_arguments_are_judged_before_anybody_is_asked(sandbox, bob, wrong, says):
+    with pytest.raises(ConfigurationError, match=says):
+        sts_plugin.assume_role(bob, **{"role_arn": f"{ROLE}Batch", **wrong})
+    assert sandbox.journal.calls() == ()
+
+
+def test_an_option_that_there_is_not_is_a_type_error(bob):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'durration'"):
+        sts_plugin.assume_role(bob, f"{ROLE}Batch", durration=1)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "default"], ids=str)
+def test_what_is_no_session_is_refused(wrong):
+    with pytest.raises(TypeError, match="wants a botocore or boto3 session"):
+        sts_plugin.assume_role(wrong, f"{ROLE}Batch")
+
+
+def test_keys_that_a_program_has_sign_the_call(sandbox, bob, bobs_keys):
+    role = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+
+
+def test_a_parent_that_has_its_credentials_stays_who_it_is(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    parent = boto3.Session()
+    assert arn(parent).endswith("user/bob")
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    assert "assumed-role/Batch/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Batch"))
+
+
+def chain_of(method, found):
+    """Return a session with a chain of the program's own: one provider."""
+
+    class Mine:
+        METHOD = method
+
+        def load(self):
+            return found
+
+    core = botocore.session.Session()
+    core.register_component(
+        "credential_provider", botocore.credentials.CredentialResolver([Mine()])
+    )
+    return core
+
+
+def test_a_provider_of_the_programs_own_signs_the_call(sandbox, bobs_keys):
+    keys = botocore.credentials.Credentials(*bobs_keys, method="mine")
+    role = sts_plugin.assume_role(chain_of("mine", keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+
+
+def test_a_parent_without_credentials_is_told_of(sandbox):
+    with pytest.raises(CredentialRetrievalError, match="no credentials") as caught:
+        arn(sts_plugin.assume_role(chain_of("mine", None), f"{ROLE}Batch"))
+    assert isinstance(caught.value.__cause__, NothingHere)
+
+
+def test_a_running_client_outlives_its_credentials(sandbox, bob):
+    sandbox.lifetime_seconds = 4
+    client, seen = sts_plugin.assume_role(bob, f"{ROLE}Batch").client("sts"), set()
+    while len(seen) < 2:
+        client.get_caller_identity()
+        seen.add(sandbox.journal.calls()[-1].access_key_id)
+    assert sandbox.journal.count(outcome="ok") == sandbox.journal.count()
+
+
+def test_threads_and_copies_share_one_resolution(sandbox, bob):
+    role = sts_plugin.assume_role(bob, f"{ROLE}Batch")
+
+    def key(session):
+        return session.get_credentials().get_frozen_credentials().access_key
+
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(key, [copy.copy(role) for _ in range(8)]))
+    assert len(keys) == 1
+    assert sandbox.journal.count("AssumeRole") == 1
+
+
+def test_a_copied_session_is_registered_as_well(logged_in):
+    session = sts_plugin.register(boto3.Session(profile_name="prod-admin"))
+    assert arn(copy.copy(session)).startswith("arn:aws:sts::333333333333:")
+
+
+def test_a_session_of_ours_is_registered_from_the_beginning(logged_in):
+    session = sts_plugin.Session(profile_name="prod-admin")
+    assert ":assumed-role/Admin/" in arn(session)
+    names = [
+        one.METHOD
+        for one in session._session.get_component("credential_provider").providers
+    ]
+    assert "sts-plugin" in names
+
+
+def said_by(text, environ):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("first", ["sys", "botocore"])
+def test_each_session_of_a_program_may_be_registered_at_once(logged_in, environ, first):
+    said = said_by(
+        f"""
+        import {first}
+        import sts_plugin
+        sts_plugin.register_everywhere()
+        sts_plugin.register_everywhere()
+        import boto3, botocore.session
+        chain = botocore.session.Session().get_component("credential_provider")
+        names = [one.METHOD for one in chain.providers]
+        print(names.count("sts-plugin"), names.count("assume-role"))
+        print(boto3.client("sts").get_caller_identity()["Arn"])
+        """,
+        environ | {"AWS_PROFILE": "prod-admin"},
+    )
+    assert said[:2] == ["1", "1"]
+    assert ":assumed-role/Admin/" in said[2]
+
+
+def test_to_register_everywhere_imports_nothing_of_botocore(environ):
+    said = said_by(
+        """
+        import sys, sts_plugin
+        sts_plugin.register_everywhere()
+        print("botocore" in sys.modules)
+        import botocore
+        print(type(botocore.__loader__).__name__, botocore.__spec__.name)
+        """,
+        environ,
+    )
+    assert said == ["False", "SourceFileLoader", "botocore"]
+
+
+def test_a_line_in_a_pth_file_registers_all_programs(logged_in, environ, tmp_path):
+    text = "import sts_plugin; sts_plugin.register_everywhere()\n"
+    (tmp_path / "sts-plugin.pth").write_text(text)
+    said = said_by(
+        f"""
+        import site
+        site.addsitedir({str(tmp_path)!r})
+        import boto3
+        print(boto3.client("sts").get_caller_identity()["Arn"])
+        """,
+        environ | {"AWS_PROFILE": "prod-admin", "STS_PLUGIN_PROMPT_SECONDS": "1"},
+    )
+    assert ":assumed-role/Admin/" in said[0]
+    assert logged_in.journal.count("GetSessionToken") == 0
