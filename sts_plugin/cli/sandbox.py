@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -98,9 +99,14 @@ def _print_code() -> int:
 
 
 def _ourselves() -> str:
-    """Return a command line for this very program, wherever it is called from."""
+    """Return a command line for this very program, wherever it is called from.
+
+    No double quote at its beginning: some Go SDKs (v1 1.44, v2 1.17) drop whatever
+    comes after the next one.
+    """
     script = Path(sys.executable).with_name("sts-plugin")
-    return f'"{script}"' if script.exists() else f'"{sys.executable}" -m sts_plugin'
+    words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def _has_terminal() -> bool:

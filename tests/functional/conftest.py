@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -129,7 +130,8 @@ class Terminal:
 @pytest.fixture
 def sandbox(tmp_path):
     """A sandbox whose profiles run the installed executable."""
-    command = f'"{BIN / "sts-plugin"}"'
+    # Without quotes where none are needed: older Go SDKs drop what comes after them.
+    command = shlex.quote(str(BIN / "sts-plugin"))
     with Sandbox(tmp_path / "sandbox", command=command) as running:
         yield running
 
