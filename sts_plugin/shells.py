@@ -24,9 +24,7 @@ POWERSHELL_QUOTES: Final = re.compile("['\u2018\u2019\u201a\u201b]")
 """All of these end a string in single quotes (about_Quoting_Rules)."""
 
 
-def lines(
-    kind: str, variables: Mapping[str, str | None], taken: Iterable[str] = ()
-) -> str:
+def lines(kind: str, variables: Mapping[str, str], taken: Iterable[str] = ()) -> str:
     """Return the text that sets variables, and takes away names that it does not set.
 
     Raises ValueError for a value that the format has no way to write.
