@@ -13,15 +13,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from sts_plugin.cli.common import tell
 from sts_plugin.core_dumps import put_back, switch_off
-from sts_plugin.job_control import signals_held
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
     from sts_plugin.core_dumps import Limits
@@ -97,13 +96,13 @@ def run(
     It shares our terminal and our process group, so that what the keyboard sends is for
     the command: it reaches both, and we leave it at that.
     """
-    with _passing_on() as child:
+    with _Passing() as passing:
         try:
-            with signals_held():
-                child.append(_start(command, environ, limits))
+            child = _start(command, environ, limits)
         except OSError as error:
             return _told(command[0], error.errno)
-        code = child[0].wait()
+        passing.on_to(child)
+        code = child.wait()
     return code if code >= 0 else 128 - code
 
 
@@ -122,27 +121,40 @@ def _start(
             switch_off()
 
 
-@contextlib.contextmanager
-def _passing_on() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Pass signals on to the child that is put into the list."""
-    child: list[subprocess.Popen[bytes]] = []
+class _Passing:
+    """Takes the signals that come in its block, and passes them on to a child.
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        from_keyboard = signal.Signals(number).name in OF_KEYBOARD and _at_keyboard()
-        if child and not from_keyboard:
-            child[0].send_signal(number)
+    Those that come before the child is known wait for it.
+    """
 
-    before = {}
-    for name in PASSED_ON:
-        number = getattr(signal, name, None)
-        # What is ignored stays ignored: that is how nohup works.
-        if number and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, pass_on)
-    try:
-        yield child
-    finally:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for name in PASSED_ON:
+            number = getattr(signal, name, None)
+            # What is ignored stays ignored: that is how nohup works.
+            if number and signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._pass)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def on_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Pass them on to this one."""
+        self._child = child
+        while self._early:
+            self._pass(self._early.pop(0))
+
+    def _pass(self, number: int, _frame: FrameType | None = None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        elif signal.Signals(number).name not in OF_KEYBOARD or not _at_keyboard():
+            self._child.send_signal(number)
 
 
 def _at_keyboard() -> bool:

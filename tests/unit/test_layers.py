@@ -142,7 +142,7 @@ TABLE = {
     "cli.execute": (
         "environment errors profiles shells engine cli.common cli.running cli.supplying"
     ),
-    "cli.running": "core_dumps job_control terminal cli.common",
+    "cli.running": "core_dumps terminal cli.common",
     "cli.serve": (
         "environment errors profiles shells engine cli.common cli.execute cli.supplying"
     ),
