@@ -81,7 +81,6 @@ def serve(options: argparse.Namespace) -> int:
     ):
         by = environment.of_token(None if file else token, file)
         show(_text(list(profiles), environ, supplied, options.format, by))
-        _let_go_of_stdout()
         supplied.endpoint.start()
         names = ", ".join(profiles)
         tell(f"serving {names} (process {os.getpid()}); Ctrl-C ends it")
@@ -90,6 +89,7 @@ def serve(options: argparse.Namespace) -> int:
                 'profile "default" has credentials of its own, which SDKs take before'
                 " those of an endpoint: see docs/exec.md"
             )
+        _let_go_of_stdout()
         threading.Event().wait()  # until a signal unwinds it
     return 0
 
