@@ -16,15 +16,14 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     arguments = sys.argv[1:]
     # What a sandbox runs is somebody's own program, and its secrets are worth nothing.
-    if arguments[:1] != ["sandbox"]:
-        switch_off()
+    limits = switch_off() if arguments[:1] != ["sandbox"] else None
     package = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer than a hit
     if (done := hit(arguments, package)) is not None:
         os._exit(done)
     from sts_plugin.cli import run  # noqa: PLC0415 - heavy: only where there is no hit
 
     try:
-        code = run(arguments)
+        code = run(arguments, limits)
     except SystemExit as end:  # argparse, a signal, a reader that went away
         code = end.code if isinstance(end.code, int) else 0
     _end(code)

@@ -9,12 +9,18 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.terminal import in_foreground
+from sts_plugin.terminal import NoTerminal, in_foreground, open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["left_as_found", "signals_held", "under_its_name", "unstopped"]
+__all__ = [
+    "keyboard_free",
+    "left_as_found",
+    "signals_held",
+    "under_its_name",
+    "unstopped",
+]
 
 ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that unwind the stack, wherever it is."""
@@ -92,6 +98,21 @@ def unstopped() -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+def keyboard_free() -> bool:
+    """Whether nobody else reads the keys: no editor, no pager, no shell's line.
+
+    Where there is no terminal of ours there is nothing to fight for.
+    """
+    try:
+        with open_terminal() as terminal:
+            import termios  # noqa: PLC0415 - there is none on Windows
+
+            modes = termios.tcgetattr(terminal)[3]
+    except (NoTerminal, OSError):
+        return True
+    return bool(modes & termios.ICANON and modes & termios.ECHO)
 
 
 @contextlib.contextmanager

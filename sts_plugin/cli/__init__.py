@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
+    from sts_plugin.core_dumps import Limits
+
 __all__ = ["build_parser", "run"]
 
 INTERRUPTED = 130
@@ -30,6 +32,8 @@ INTERRUPTED = 130
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "credentials": ("credential-process", "renew"),
+    "execute": ("exec", "env"),
+    "serve": ("serve",),
     "inspect": ("explain", "status"),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),
@@ -62,8 +66,10 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
     """Run a command and return its exit code; say on stderr what went wrong.
+
+    ``core_limits`` are what this process was given, for the commands it runs.
 
     0 done, 1 a defect of ours, 2 a wrong command line, 130 Ctrl-C; the others are
     those of ``errors``. stdout stays empty unless the command succeeded.
@@ -73,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     try:
         with _ending_on_signals():
-            words = argparse.Namespace(words=tuple(arguments))
+            words = argparse.Namespace(words=tuple(arguments), core_limits=core_limits)
             parser = build_parser(*arguments[:1])
             options = parser.parse_args(arguments, words)
             code: int = options.command(options)

@@ -15,7 +15,7 @@ from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sts_plugin.model import Plan
@@ -91,13 +91,16 @@ def _abandon(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def make_engine(watcher: Watcher | None = None) -> Engine:
-    """Return the engine for this process's environment.
+def make_engine(
+    watcher: Watcher | None = None, environ: Mapping[str, str] | None = None
+) -> Engine:
+    """Return the engine for an environment: this process's, if no other is given.
 
     Without a watcher, somebody may be at the terminal.
     """
     watcher = watcher or TerminalWatcher(tell)
-    return Engine(os.environ, watcher=watcher, alone=True)
+    environ = os.environ if environ is None else environ
+    return Engine(environ, watcher=watcher, alone=True)
 
 
 def cache_of(engine: Engine) -> Cache:

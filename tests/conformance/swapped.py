@@ -53,7 +53,7 @@ class AssumeRoleProvider(StsPluginProvider):
         credential_sourcer=None,
         profile_provider_builder=None,
     ):
-        super().__init__(Host(load_config, profile_name))
+        super().__init__(Host(load_config, profile_name), engines=self)
         self.cache = cache
         self._load_config = load_config
         self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
@@ -70,7 +70,8 @@ class AssumeRoleProvider(StsPluginProvider):
             found._time_fetcher = local_now
         return found
 
-    def _engine(self, _environ):
+    def get(self, _session, _environ):
+        """Return the engine of the test: the provider takes us for its ``Engines``."""
         config = Path(self._folder.name) / "config"
         write_config(config, self._load_config()["profiles"])
         environ = {

@@ -123,6 +123,11 @@ TABLE = {
     "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
     "client": "errors watcher given forms actions rules proofs engine",
+    "environment": "document",
+    "shells": "",
+    "supply": "errors",
+    "getting": "errors model background",
+    "serve": "errors document",
     "plugins.quick": "warm",
     "plugins.long_way": (
         "background document errors profiles watcher engine records plugins.features"
@@ -136,6 +141,16 @@ TABLE = {
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.execute": (
+        "environment errors profiles shells engine cli.common cli.running cli.supplying"
+    ),
+    "cli.running": "core_dumps terminal cli.common",
+    "cli.serve": (
+        "environment errors profiles shells engine cli.common cli.execute cli.supplying"
+    ),
+    "cli.supplying": (
+        "watcher errors model job_control supply getting serve cli.common"
+    ),
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -206,6 +221,12 @@ TYPES = {
     "resolve": "watcher locks cache mfa",
     "background": "model",
     "records": "model store",
+    "environment": "model profiles",
+    "supply": "model",
+    "getting": "model engine supply",
+    "serve": "model supply",
+    "cli": "core_dumps",
+    "cli.serve": "model cli.supplying",
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
@@ -396,18 +417,10 @@ LEVELS = (
         "session_names",
         "core_dumps",
         "warm",
+        "shells",
     ),
-    ("settings", "tokens", "folders", "cache"),
-    (
-        "backoff",
-        "model",
-        "session_names",
-        "terminal",
-        "private",
-        "lock_file",
-        "retries",
-        "skew",
-    ),
+    ("settings", "tokens", "folders", "cache", "supply"),
+    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
     ("turns",),
     (
         "forms",
@@ -419,6 +432,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
+    ("environment", "serve"),
     ("commands", "profiles", "key_files", "rules", "store", "mfa_settings"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
@@ -438,7 +452,7 @@ LEVELS = (
     ("chain",),
     ("plan", "given"),
     ("engine", "rotation", "background"),
-    ("records",),
+    ("records", "getting"),
     ("client", "plugins"),
     ("cli",),
 )

@@ -79,6 +79,7 @@ PLAIN = {
     "Setting": "key origin profile",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
+    "Supplied": "endpoint first",  # Credentials
     "Taken": "path left",
     "Time": "seconds budget now",
     "Toolkit": "name arguments endings environ place",
