@@ -200,6 +200,11 @@ NEW_KEY_PAUSE_SECONDS: Final = (1.0, 8.0)
 
 # --- Store -----------------------------------------------------------------
 
+SIGNAL_SECONDS: Final = 0.5
+"""How often a program of several threads that waits for a signal looks for one: Python
+acts on signals in its main thread, and one that another thread is given, or that comes
+just before a wait, does not wake that."""
+
 LOCK_NOTICE_SECONDS: Final = 2.0
 """After this long a waiting process says what it waits for."""
 

@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from sts_plugin.cli.common import tell
 from sts_plugin.core_dumps import put_back, switch_off
+from sts_plugin.settings import SIGNAL_SECONDS
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
@@ -102,7 +104,11 @@ def run(
         except OSError as error:
             return _told(command[0], error.errno)
         passing.on_to(child)
-        code = child.wait()
+        waiting = threading.Thread(target=child.wait, daemon=True)
+        waiting.start()
+        while waiting.is_alive():  # the main one is to see signals
+            waiting.join(SIGNAL_SECONDS)
+        code = child.returncode
     return code if code >= 0 else 128 - code
 
 

@@ -15,6 +15,7 @@ from sts_plugin.cli.execute import add_format, lines_for, region_of
 from sts_plugin.engine import chosen_profile
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.profiles import load_profiles
+from sts_plugin.settings import SIGNAL_SECONDS
 from sts_plugin.shells import remark
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def serve(options: argparse.Namespace) -> int:
                 " those of an endpoint: see docs/exec.md"
             )
         _let_go_of_stdout()
-        threading.Event().wait()  # until a signal unwinds it
+        never = threading.Event()
+        while not never.wait(SIGNAL_SECONDS):  # a signal unwinds it
+            pass
     return 0
 
 

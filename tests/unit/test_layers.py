@@ -144,9 +144,10 @@ TABLE = {
     "cli.execute": (
         "environment errors profiles shells engine cli.common cli.running cli.supplying"
     ),
-    "cli.running": "core_dumps terminal cli.common",
+    "cli.running": "core_dumps settings terminal cli.common",
     "cli.serve": (
-        "environment errors profiles shells engine cli.common cli.execute cli.supplying"
+        "environment errors settings profiles shells engine cli.common cli.execute"
+        " cli.supplying"
     ),
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
