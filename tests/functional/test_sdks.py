@@ -22,6 +22,9 @@ ARN = "arn:aws:sts::222222222222:assumed-role/Audit/"
 REASON = "sts-plugin login --profile audit"
 SECONDS = 4
 """How long a role lives where a set is to expire."""
+LAST_MINUTES = 240
+"""The same, where most SDKs think that a set is about to expire."""
+CALLS = 4
 
 
 def rows(*clients):
@@ -92,6 +95,13 @@ def running(client, environ):
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def call_again(process):
+    """Have a client make another call, and wait for its end."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline(), process.stderr.read()
 
 
 @EVERY
@@ -180,9 +190,7 @@ def test_one_program_goes_on_with_another_set_when_its_own_has_expired(
         first, _ = world.seen(client)[-1]
         last = issued()[-1]
         await_that(lambda: datetime.now(UTC).timestamp() > last + SECONDS)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert process.stdout.readline(), process.stderr.read()
+        call_again(process)
         second, arn = world.seen(client)[-1]
     assert process.returncode == 0
     assert second != first
@@ -196,15 +204,25 @@ def test_one_program_goes_on_with_another_set_when_its_own_has_expired(
 def test_a_set_that_lasts_is_asked_for_once(logged_in, environ, world, client):
     with running(client, environ) as process:
         assert process.stdout.readline()
-        runs = len(world.runs)
-        for _ in range(3):
-            process.stdin.write("\n")
-            process.stdin.flush()
-            assert process.stdout.readline()
+        for _ in range(CALLS - 1):
+            call_again(process)
     # Rust's is a table: each is opened with credentials of its own.
-    each = client.runs if client.name == "rust" else 0
-    assert len(world.runs) == runs + 3 * each
+    times = CALLS if client.name == "rust" else 1
+    assert len(world.runs) == times * client.runs
     assert len(set(world.seen(client))) == 1
+
+
+@STAYING
+def test_however_often_it_asks_in_the_last_minutes_there_is_one_call(
+    logged_in, environ, world, client
+):
+    logged_in.lifetime_seconds = LAST_MINUTES
+    with running(client, environ) as process:
+        assert process.stdout.readline()
+        for _ in range(CALLS - 1):
+            call_again(process)
+    assert client.short in {None, len(world.runs)}
+    assert logged_in.journal.count("AssumeRole") == 1
 
 
 @EVERY

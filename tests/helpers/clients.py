@@ -30,7 +30,9 @@ class Client:
 
     ``told``: its user sees our reason if there are no credentials. ``stdin`` and
     ``stderr``: those of the process. ``runs``: how often it runs it for its first call,
-    and ``failing`` if that fails. ``anonymous``: it goes on without credentials.
+    ``failing`` if that fails, and ``short`` for four calls with four minutes left; None
+    if it is so in the background, now and then. ``anonymous``: it goes on without
+    credentials.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Client:
     stderr: str = "pipe"
     runs: int = 1
     failing: int = 1
+    short: int | None = 1
     anonymous: bool = False
 
     def __str__(self):
@@ -98,19 +101,31 @@ LIVE = {"stderr": "inherited"}
 SOCKET = {"stdin": "socket", "stderr": "socket", "missing": no_javascript()}
 BUCKETS = {"service": "s3", "missing": installed("wheels")}
 
-REGISTERED = Client("boto3-registered", (*WHOAMI, "registered"))
+REGISTERED = Client("boto3-registered", (*WHOAMI, "registered"), runs=0, short=0)
 """It runs no process: sts_plugin is inside of it."""
 
 SMITHY_V4 = Client("python-v4", (*PYTHON, str(SMITHY)), missing=no_smithy())
 """The same, of another SDK."""
 
 CLIENTS = (
-    Client("boto3", WHOAMI),
+    Client("boto3", WHOAMI, short=5),
     Client("aws-cli-1", (str(BIN / "aws"), *IDENTITY), stays=False),
-    Client("javascript-ini", (*NODE, "ini"), **SOCKET),
-    Client("javascript-chain", (*NODE, "chain"), told=False, failing=2, **SOCKET),
+    Client("javascript-ini", (*NODE, "ini"), short=9, **SOCKET),
     Client(
-        "ruby", ("ruby", str(HERE / "whoami.rb")), missing=no_ruby(), runs=2, **LIVE
+        "javascript-chain",
+        (*NODE, "chain"),
+        told=False,
+        failing=2,
+        short=None,
+        **SOCKET,
+    ),
+    Client(
+        "ruby",
+        ("ruby", str(HERE / "whoami.rb")),
+        missing=no_ruby(),
+        runs=2,
+        short=8,
+        **LIVE,
     ),
     Client("go-1", (str(FOLDER / "go1" / "whoami"),), missing=installed("go1"), **LIVE),
     Client("go-2", (str(FOLDER / "go2" / "whoami"),), missing=installed("go2"), **LIVE),
@@ -127,11 +142,12 @@ CLIENTS = (
         (WHEELS, str(HERE / "wheels" / "cpp.py")),
         told=False,
         failing=4,
+        short=7,
         stderr="/dev/null",
         anonymous=True,
         **BUCKETS,
     ),
-    Client("rust", (WHEELS, str(HERE / "wheels" / "rust.py")), **BUCKETS),
+    Client("rust", (WHEELS, str(HERE / "wheels" / "rust.py")), short=4, **BUCKETS),
 )
 """All that run ``credential_process``."""
 

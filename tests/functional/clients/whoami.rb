@@ -1,7 +1,7 @@
 # Prints who AWS says we are, and again for each line of stdin, with one client.
 require "aws-sdk-core"
 
-# Named here: the SDK reads AWS_ENDPOINT_URL_STS from its release of November 2023 on.
+# Named here: not every release reads AWS_ENDPOINT_URL_STS.
 client = Aws::STS::Client.new(endpoint: ENV.fetch("AWS_ENDPOINT_URL_STS"))
 $stdout.sync = true
 begin

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	// Named here: this SDK never reads AWS_ENDPOINT_URL_STS.
+	// Named here: not every release reads AWS_ENDPOINT_URL_STS.
 	all := session.Must(session.NewSessionWithOptions(session.Options{
 		Config:            aws.Config{Endpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL_STS"))},
 		SharedConfigState: session.SharedConfigEnable,

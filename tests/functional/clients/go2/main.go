@@ -21,7 +21,7 @@ func check(err error) {
 func main() {
 	all, err := config.LoadDefaultConfig(context.TODO())
 	check(err)
-	// Named here: the SDK reads AWS_ENDPOINT_URL_STS from its release of November 2023 on.
+	// Named here: not every release reads AWS_ENDPOINT_URL_STS.
 	client := sts.NewFromConfig(all, sts.WithEndpointResolver(
 		sts.EndpointResolverFromURL(os.Getenv("AWS_ENDPOINT_URL_STS"))))
 	lines := bufio.NewScanner(os.Stdin)
