@@ -30,6 +30,9 @@ __all__ = ["become", "chosen", "missing", "run"]
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
+LOOK_SECONDS: Final = 60.0
+"""How long one wait lasts; within it the child is looked at 20 times a second."""
+
 OF_KEYBOARD: Final = frozenset({"SIGINT", "SIGQUIT"})
 PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", *sorted(OF_KEYBOARD))
 
@@ -102,8 +105,19 @@ def run(
         except OSError as error:
             return _told(command[0], error.errno)
         passing.on_to(child)
-        code = child.wait()
+        code = _ended(child)
     return code if code >= 0 else 128 - code
+
+
+def _ended(child: subprocess.Popen[bytes]) -> int:
+    """Wait for its end, and return its code.
+
+    Not in one system call: a signal that comes just before that would be passed on
+    after it.
+    """
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(LOOK_SECONDS)
 
 
 def _start(

@@ -6,8 +6,8 @@ import argparse
 import contextlib
 import os
 import sys
-import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from sts_plugin import environment
 from sts_plugin.cli.common import show, tell
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sts_plugin.model import Secret
 
 __all__ = ["add", "serve"]
+
+LOOK_SECONDS: Final = 0.5
+"""How late a signal is seen to at most."""
 
 
 def add(commands: Subparsers) -> None:
@@ -66,7 +69,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def serve(options: argparse.Namespace) -> int:
+def serve(options: argparse.Namespace) -> NoReturn:
     """Serve until a signal comes."""
     from sts_plugin.cli.supplying import new_token, supplying  # noqa: PLC0415 - heavy
 
@@ -90,8 +93,10 @@ def serve(options: argparse.Namespace) -> int:
                 " those of an endpoint: see docs/exec.md"
             )
         _let_go_of_stdout()
-        threading.Event().wait()  # until a signal unwinds it
-    return 0
+        # Until a signal unwinds it. Not in one go: one that comes just before the
+        # system call would be seen to after it.
+        while True:
+            time.sleep(LOOK_SECONDS)
 
 
 def _text(
