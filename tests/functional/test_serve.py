@@ -285,6 +285,13 @@ def test_what_is_no_request_gets_no_credentials(batch, data):
     assert batch.get()[0] == 200
 
 
+def test_a_head_without_an_end_is_read_no_further(batch):
+    head = f"GET {batch.url.path} HTTP/1.1\r\nHost: {batch.url.netloc}\r\n"
+    for count, status in ((14_000, b"401"), (17_000, b"431")):
+        data = f"{head}A: {'b' * count}\r\n\r\n".encode()
+        assert batch.raw(data).startswith(b"HTTP/1.1 " + status)
+
+
 def test_half_a_request_is_none(batch):
     head = (
         f"GET {batch.url.path} HTTP/1.1\r\nHost: {batch.url.netloc}\r\n"

@@ -52,3 +52,19 @@ def test_a_hard_limit_of_nothing_is_left_alone():
 def test_where_there_are_no_limits_nothing_happens(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
     core_dumps.switch_off()
+
+
+def test_what_it_was_can_be_put_back(monkeypatch):
+    given = {"limits": (4096, 8192)}
+
+    def set_(_which, limits):
+        given["limits"] = limits
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: given["limits"])
+    monkeypatch.setattr(resource, "setrlimit", set_)
+    before = core_dumps.switch_off()
+    assert given["limits"] == (LEAST, 8192)
+    core_dumps.put_back(before)
+    assert given["limits"] == (4096, 8192)
+    core_dumps.put_back(None)
+    assert given["limits"] == (4096, 8192)
