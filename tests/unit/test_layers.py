@@ -125,7 +125,8 @@ TABLE = {
     "shells": "",
     "supply": "errors",
     "getting": "errors model background",
-    "serve": "errors document",
+    "answers": "errors document",
+    "serve": "answers",
     "client": (
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
@@ -222,7 +223,8 @@ TYPES = {
     "environment": "model profiles",
     "supply": "model",
     "getting": "model engine supply",
-    "serve": "model supply",
+    "answers": "model",
+    "serve": "answers model supply",
     "cli": "core_dumps",
     "cli.serve": "model cli.supplying",
     "cli.credentials": "model engine",
@@ -427,8 +429,8 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "serve"),
-    ("commands", "profiles", "key_files", "rules", "store", "mfa_settings"),
+    ("environment", "answers"),
+    ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
         "seeds",
