@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from canaries import Canaries
+from clients import FOLDER
 
 from sts_plugin.sandbox import Fault
 
@@ -130,7 +131,7 @@ def test_clients_in_python_are_the_profile(serve, sandbox, tmp_path, command, by
     assert sandbox.journal.count("AssumeRole") == 1
 
 
-NODE_MODULES = os.environ.get("STS_PLUGIN_TEST_NODE_MODULES", "")
+NODE_MODULES = str(FOLDER / "javascript" / "node_modules")
 JAVASCRIPT = """
 const { STSClient, GetCallerIdentityCommand } = require("@aws-sdk/client-sts");
 new STSClient({}).send(new GetCallerIdentityCommand({})).then(

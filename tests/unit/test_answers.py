@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sts_plugin.answers import judge, path_of, to_answer
 from sts_plugin.errors import (
     Busy,
     CannotAsk,
@@ -14,7 +15,6 @@ from sts_plugin.errors import (
     Unreachable,
 )
 from sts_plugin.model import Credentials, Secret
-from sts_plugin.serve import judge, path_of, to_answer
 
 TOKEN = "T0ken-of_this"
 UNTIL = datetime(2026, 11, 25, 12, 0, 0, 700_000, tzinfo=UTC)
