@@ -30,6 +30,7 @@ from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.plugins import features, quick
 from sts_plugin.plugins.ahead import Ahead
+from sts_plugin.plugins.bundle import without_bundle
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
@@ -222,7 +223,8 @@ class StsPluginProvider:
                 "credentials_file"
             ),
         }
-        return {**os.environ, **{name: path for name, path in files.items() if path}}
+        said = {name: path for name, path in files.items() if path}
+        return without_bundle({**os.environ, **said})
 
     def _engine(self, environ: Mapping[str, str]) -> Engine:
         return self._engines.get(self._session, environ)
