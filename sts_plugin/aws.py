@@ -8,6 +8,7 @@ traceback would reach into frames that hold these.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
@@ -38,16 +39,24 @@ def make_client(
     url: str | None = None,
 ) -> Any:  # noqa: ANN401 - the botocore seam
     """Return a client whose calls ``signer`` signs, or nobody."""
-    from botocore import UNSIGNED  # noqa: PLC0415 - heavy: late
+    from botocore import UNSIGNED, utils  # noqa: PLC0415 - heavy: late
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.utils import create_nested_client  # noqa: PLC0415
+    from botocore.exceptions import InvalidRetryConfigurationError  # noqa: PLC0415
 
     # Without any keys botocore would look for some.
     keys = signer or Credentials("unsigned", Secret("unsigned"))
     token = keys.session_token
-    # Without the client plugins of botocore: one of them may have asked for us.
-    return create_nested_client(
-        session,
+    # Without the client plugins of botocore: one of them may have asked for us. The
+    # AWS CLI v2 has none.
+    nested = getattr(utils, "create_nested_client", None)
+    create = partial(nested, session) if nested else session.create_client
+    # Ours are in ``retries``: botocore would send a code three times.
+    once: Any = {"total_max_attempts": 1}
+    try:
+        Config(retries=once)
+    except InvalidRetryConfigurationError:  # so says that of the AWS CLI v2
+        once = {"max_attempts": 1}
+    return create(
         service,
         region_name=region,
         endpoint_url=url,
@@ -57,8 +66,7 @@ def make_client(
         config=Config(
             connect_timeout=settings.CONNECT_TIMEOUT_SECONDS,
             read_timeout=settings.READ_TIMEOUT_SECONDS,
-            # Ours are in ``retries``: botocore would send a code three times.
-            retries={"total_max_attempts": 1},
+            retries=once,
             user_agent_extra="sts-plugin",
             signature_version=None if signer else UNSIGNED,
         ),

@@ -262,7 +262,12 @@ def _providers(
         return [resolver.get_provider(name) for name in chosen]
     if hop.kind == "process":
         above = guarded(hop.profile, "credential_process", hop.origin, environ)
-        popen = functools.partial(subprocess.Popen, env={**os.environ, **above})
+
+        def popen(words: list[str], **options: Any) -> Any:  # noqa: ANN401 - botocore's
+            # As the environment is now: the AWS CLI v2 keeps its libraries out of it
+            # for as long as this takes.
+            return subprocess.Popen(words, env={**os.environ, **above}, **options)  # noqa: S603 - the user's own command, no shell
+
         return [
             botocore.credentials.ProcessProvider(
                 profile_name=hop.profile,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sts_plugin import settings
 from sts_plugin.aws import Time, answer_to, by_client, make_client
 from sts_plugin.botocore_session import make_session
+from sts_plugin.document import parse_timestamp
 from sts_plugin.errors import ConfigurationError, StsPluginError, Unreachable
 from sts_plugin.limits import problems
 from sts_plugin.model import Credentials, Secret
@@ -139,10 +140,10 @@ class Sts:
         """
         what = "GetWebIdentityToken"
         answer = _raised(self._ask(what, arguments, caller, what=what))
-        token, ends = answer.get("WebIdentityToken"), answer.get("Expiration")
-        if not isinstance(token, str) or not isinstance(ends, datetime):
+        token, ends = answer.get("WebIdentityToken"), _moment(answer.get("Expiration"))
+        if not isinstance(token, str) or ends is None:
             raise no_answer(what, "the answer is not STS's")
-        return IdentityToken(Secret(token), ends.astimezone(UTC))
+        return IdentityToken(Secret(token), ends)
 
     def _texts(
         self,
@@ -291,8 +292,8 @@ def _credentials(
         return no_answer(what, "the answer holds no credentials")
     if len(str(issued["SessionToken"])) > settings.SESSION_TOKEN_BYTES_MAX:
         return no_answer(what, "the answer is not STS's")
-    expiration = issued.get("Expiration")
-    if not isinstance(expiration, datetime) or expiration.tzinfo is None:
+    expiration = _moment(issued.get("Expiration"))
+    if expiration is None:
         return no_answer(what, "the answer does not say when it expires")
     if expiration <= now:
         why = f"the credentials expired at {expiration:%Y-%m-%d %H:%M:%S} UTC already"
@@ -303,6 +304,18 @@ def _credentials(
         access_key_id=str(issued["AccessKeyId"]),
         secret_access_key=Secret(str(issued["SecretAccessKey"])),
         session_token=Secret(str(issued["SessionToken"])),
-        expiration=expiration.astimezone(UTC),
+        expiration=expiration,
         account_id=account_id,
     )
+
+
+def _moment(said: object) -> datetime | None:
+    """Return a moment of an answer; None unless it is one.
+
+    The AWS CLI has its sessions leave moments as AWS writes them.
+    """
+    text = said.isoformat() if isinstance(said, datetime) else str(said)
+    try:
+        return parse_timestamp(text)
+    except ValueError:
+        return None

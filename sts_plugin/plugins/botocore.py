@@ -30,6 +30,7 @@ from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.plugins import features, quick
 from sts_plugin.plugins.ahead import Ahead
+from sts_plugin.plugins.bundle import without_bundle
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
@@ -269,7 +270,8 @@ def settled(
         "AWS_CONFIG_FILE": session.get_config_variable("config_file"),
         "AWS_SHARED_CREDENTIALS_FILE": session.get_config_variable("credentials_file"),
     }
-    environ = {**os.environ, **{name: path for name, path in files.items() if path}}
+    said = {name: path for name, path in files.items() if path}
+    environ = without_bundle({**os.environ, **said})
     return quick.question(profile, region, explicit=explicit), environ
 
 

@@ -78,9 +78,10 @@ def method(names: Iterable[str]) -> str | None:
 
 def register(names: Iterable[str]) -> None:
     """Let the request that is being made, or the client, carry these ids."""
-    from botocore import useragent  # noqa: PLC0415 - in memory already
-
     # Private to botocore, and younger than the oldest one we work with.
-    if one := getattr(useragent, "register_feature_id", None):
-        for name in names:
-            one(f"CREDENTIALS_{name}")
+    try:
+        from botocore.useragent import register_feature_id  # noqa: PLC0415 - in memory
+    except ImportError:
+        return
+    for name in names:
+        register_feature_id(f"CREDENTIALS_{name}")

@@ -106,7 +106,10 @@ TABLE = {
     "retries": "errors settings",
     "aws": "deadline settings model quiet refusals",
     "direct": "settings service_model",
-    "sts": "errors settings skew model botocore_session limits refusals retries aws",
+    "sts": (
+        "errors settings skew model document botocore_session limits refusals retries"
+        " aws"
+    ),
     "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
         "errors deadline folders settings model guard botocore_session access_keys"
