@@ -15,6 +15,7 @@ not know the answer (``long_way``).
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,15 +30,15 @@ from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.plugins import features, quick
-from sts_plugin.plugins.ahead import Ahead
+from sts_plugin.plugins.concern import concerns_us
+from sts_plugin.plugins.fetch import Fetch
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sts_plugin.engine import Engine
     from sts_plugin.model import Credentials
-    from sts_plugin.plugins.long_way import LongWay
     from sts_plugin.plugins.quick import Metadata
 
 __all__ = ["StsPluginProvider", "register"]
@@ -45,45 +46,61 @@ __all__ = ["StsPluginProvider", "register"]
 SessionT = TypeVar("SessionT")
 T = TypeVar("T")
 
-OWN_PREFIX = "sts_plugin_"
-"""``profiles.OWN_PREFIX``."""
-
 
 def register(session: SessionT) -> SessionT:
     """Do what ``sts_plugin.register`` says."""
     core: Any = getattr(session, "_session", session)  # boto3 wraps botocore's
-    if not hasattr(core, "lazy_register_component") or iscoroutinefunction(
-        core.get_credentials
-    ):
+    provider = _provider(core)
+    if provider is None:
         raise TypeError(
-            f"register wants a botocore or boto3 session, not {type(session).__name__}"
+            "register wants a session of botocore, boto3, aiobotocore or aioboto3, not"
+            f" {type(session).__name__}"
         )
     components = core._components  # noqa: SLF001 - there is no other way to look
     if resolver := components._components.get("credential_provider"):  # noqa: SLF001
         # Its profile and region are settled, and others may have changed it.
-        _insert(core, resolver)
+        _insert(provider, core, resolver)
     else:
         # Made late on purpose: a resolver that exists early freezes profile and
         # region, and with them the STS endpoint. botocore makes one for each thread
         # that is there first; what the engine keeps in memory is kept once.
         make, engines = components._deferred["credential_provider"], Engines()  # noqa: SLF001
         core.lazy_register_component(
-            "credential_provider", lambda: _insert(core, make(), engines)
+            "credential_provider", lambda: _insert(provider, core, make(), engines)
         )
     if getattr(core._credentials, "method", "explicit") != "explicit":  # noqa: SLF001
         core._credentials = None  # noqa: SLF001 - what the chain had found
     return session
 
 
-def _insert(core: Any, resolver: Any, engines: Engines | None = None) -> Any:  # noqa: ANN401 - the botocore seam
+def _provider(core: Any) -> type[StsPluginProvider] | None:  # noqa: ANN401 - the botocore seam
+    """Return what serves a session; None: it is none."""
+    if not hasattr(core, "lazy_register_component"):
+        return None
+    if not iscoroutinefunction(core.get_credentials):
+        return StsPluginProvider
+    # Whoever has such a session has imported it long since.
+    aio = sys.modules.get("aiobotocore.session")
+    if aio is None or not isinstance(core, aio.AioSession):
+        return None
+    from sts_plugin.plugins.aio import AioStsPluginProvider  # noqa: PLC0415 - as above
+
+    return AioStsPluginProvider
+
+
+def _insert(
+    provider: type[StsPluginProvider],
+    core: Any,  # noqa: ANN401 - the botocore seam
+    resolver: Any,  # noqa: ANN401
+    engines: Engines | None = None,
+) -> Any:  # noqa: ANN401
     """Insert our provider into a chain, unless it is there."""
-    names = [provider.METHOD for provider in resolver.providers]
-    if StsPluginProvider.METHOD not in names:
+    names = [one.METHOD for one in resolver.providers]
+    if provider.METHOD not in names:
         region = core._last_client_region_used  # noqa: SLF001 - as botocore's own
-        provider = StsPluginProvider(core, region=region, engines=engines)
         # Without assume-role it is a chain of the program's own making.
         place = names.index("assume-role") if "assume-role" in names else 0
-        resolver.providers.insert(place, provider)
+        resolver.providers.insert(place, provider(core, region=region, engines=engines))
     return resolver
 
 
@@ -96,12 +113,13 @@ class Engines:
     def __init__(self) -> None:
         self._made: dict[frozenset[tuple[str, str]], Engine] = {}
 
-    def get(self, session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
+    def get(
+        self, environ: Mapping[str, str], make: Callable[[Mapping[str, str]], Engine]
+    ) -> Engine:
         """Return the engine of an environment."""
         one = frozenset(environ.items())
         if one not in self._made:
-            engine = import_late().make_engine(session, environ)
-            self._made.setdefault(one, engine)
+            self._made.setdefault(one, make(environ))
         return self._made[one]
 
 
@@ -132,6 +150,11 @@ class StsPluginProvider:
     METHOD = "sts-plugin"
     CANONICAL_NAME = "customStsPlugin"  # botocore reserves the plain names for itself
 
+    # What credentials are, in the host.
+    STATIC: Any = StaticCredentials
+    REFRESHABLE: Any = RefreshableCredentials
+    DEFERRED: Any = Deferred
+
     def __init__(
         self,
         session: Any,  # noqa: ANN401
@@ -149,64 +172,64 @@ class StsPluginProvider:
         Makes no call and asks nobody where that can wait until the credentials are
         used. Raises CredentialRetrievalError for a profile that can never work.
         """
+        asked = self._asked()
+        if asked is None:
+            return None
+        credentials, notes = speaking_botocore(lambda: self._load(*asked))()
+        features.register(notes)
+        return credentials
+
+    def _asked(self) -> tuple[list[str], dict[str, str]] | None:
+        """Return what is asked of us, as words and an environment, or None.
+
+        Profile, region and environment are settled now: a variable that changes later
+        must not turn a running client into somebody else.
+        """
         profile = self._session.get_config_variable("profile") or "default"
         # No trouble of ours may touch a session that has nothing to do with us.
-        said = self._session.full_config["profiles"].get(profile, {})
-        if not _concerns_us(said):
+        if not concerns_us(self._said(profile)):
             return None
-        return _speaking_botocore(lambda: self._load(profile))()
-
-    def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
-        # Profile, region and environment are settled now: a variable that changes
-        # later must not turn a running client into somebody else.
-        environ = self._environ()
         explicit = self._session.instance_variables().get("profile") is not None
         region = self._region or self._session.get_config_variable("region")
         words = quick.question(profile, region, explicit=explicit)
+        return words, self._environ()
 
-        def long_way() -> LongWay:
-            engine = self._engine(environ)
-            way: LongWay = import_late().LongWay(self._session, engine, words, environ)
-            return way
-
-        ahead = Ahead()
-
-        def fetch() -> Metadata:
-            known = quick.answer(words, environ)
-            if known is None:
-                return long_way().fetch(ahead)
-            if known.due:
-                ahead.start(lambda: long_way().renew())
-            return known.metadata
-
-        refresh = _speaking_botocore(fetch)
-        if known := quick.answer(words, environ):
-            features.register(known.notes)
-            return self._deferred(refresh)
-        way = long_way()
+    def _load(
+        self, words: list[str], environ: Mapping[str, str]
+    ) -> tuple[Any, Iterable[str]]:
+        """Return credentials and the feature ids of their client."""
+        fetch = Fetch(
+            words,
+            environ,
+            said=self._said,
+            engine=lambda environ: self._engines.get(environ, self._make_engine),
+        )
+        refresh = self._refresh_using(speaking_botocore(fetch))
+        if known := fetch.known():
+            return self._deferred(refresh), known.notes
+        way = fetch.long_way()
         plan = way.ours()
         if plan is None:
-            return None
+            return None, ()
         if not plan.calls:
-            return self._found(way.found(plan), refresh)
-        features.register(way.client_features(plan))
-        return self._deferred(refresh)
+            return self._found(way.found(plan), refresh), ()
+        return self._deferred(refresh), way.client_features(plan)
 
-    def _deferred(self, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
-        return safe_to_fork(Deferred(refresh_using=refresh, method=self.METHOD))
+    def _deferred(self, refresh: Any) -> Any:  # noqa: ANN401 - the botocore seam
+        return self._kept(self.DEFERRED(refresh_using=refresh, method=self.METHOD))
 
-    def _found(self, found: Credentials, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
+    def _found(self, found: Credentials, refresh: Any) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""
         if found.expiration is not None:
-            return safe_to_fork(
-                RefreshableCredentials.create_from_metadata(
+            return self._kept(
+                self.REFRESHABLE.create_from_metadata(
                     import_late().metadata_of(found),
                     refresh_using=refresh,
                     method=self.METHOD,
                 )
             )
         token = found.session_token
-        return StaticCredentials(
+        return self.STATIC(
             found.access_key_id,
             found.secret_access_key.reveal(),
             token.reveal() if token else None,
@@ -224,41 +247,29 @@ class StsPluginProvider:
         }
         return {**os.environ, **{name: path for name, path in files.items() if path}}
 
-    def _engine(self, environ: Mapping[str, str]) -> Engine:
-        return self._engines.get(self._session, environ)
+    def _said(self, profile: str) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = self._session.full_config["profiles"].get(profile, {})
+        return said
 
+    # --- What differs in a host that waits in another way ---
 
-OUR_KEYS = frozenset(
-    {
-        "federation_name",
-        "include_profile",
-        "keychain",
-        "mfa_serial",
-        "role_arn",
-        "saml_file",
-        "saml_process",
-        "target_principal",
-        "trade_in_token_file",
-        "trade_in_token_process",
-        "web_identity_token_process",
-    }
-)
-"""What may make a profile ours; the plan then tells."""
+    def _make_engine(self, environ: Mapping[str, str]) -> Engine:
+        # The host's own session, so that its proxies and certificates count.
+        engine: Engine = import_late().make_engine(environ, lambda _name: self._session)
+        return engine
 
+    def _refresh_using(self, fetch: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
+        return fetch
 
-def _concerns_us(said: Mapping[str, Any]) -> bool:
-    """Whether a profile may be one of ours, by its keys alone."""
-    keys = {key.removeprefix(OWN_PREFIX) for key in said}
-    process = str(said.get("credential_process", ""))
-    ours = "sts-plugin" in process or "sts_plugin" in process
-    return ours or not keys.isdisjoint(OUR_KEYS)
+    def _kept(self, credentials: T) -> T:
+        return safe_to_fork(credentials)
 
 
 class ProfileError(CredentialRetrievalError, InvalidConfigError):  # type: ignore[misc]
     """A profile is wrong: both of the classes by which programs catch that."""
 
 
-def _speaking_botocore(work: Callable[[], T]) -> Callable[[], T]:
+def speaking_botocore(work: Callable[[], T]) -> Callable[[], T]:
     """Return ``work`` whose errors are botocore's: what its callers catch."""
 
     def translated() -> T:

@@ -1,6 +1,6 @@
 """What a program is answered by the engine, and all that this has to import.
 
-    session + profile -> Plan -> refresh metadata of botocore
+    host + profile -> Plan -> refresh metadata of botocore
 
 Imported late, by ``forks.import_late`` alone: a program whose credentials are in the
 cache does without.
@@ -24,7 +24,7 @@ from sts_plugin.records import Asked, remember
 from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sts_plugin.model import Credentials, Plan
     from sts_plugin.plugins.ahead import Ahead
@@ -35,30 +35,36 @@ __all__ = ["LongWay", "make_engine", "metadata_of"]
 logger = logging.getLogger("sts_plugin")
 
 
-def make_engine(session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
-    """Return an engine for a session of botocore's."""
+def make_engine(
+    environ: Mapping[str, str],
+    session: Callable[[str | None], Any] | None = None,
+    *,
+    unwanted: Callable[[], bool] = lambda: False,
+) -> Engine:
+    """Return the engine of a host; ``session`` makes its sessions of botocore.
+
+    ``unwanted`` tells whether nobody waits any more for what this thread is doing.
+    """
     return Engine(
-        environ,
-        watcher=Watcher(logger.warning),
-        # The host's own session, so that its proxies and certificates count.
-        session=lambda _profile: session,
+        environ, watcher=Watcher(logger.warning, gone=unwanted), session=session
     )
 
 
 class LongWay:
-    """One profile of a session, as the engine sees it.
+    """One profile of a host, as the engine sees it.
 
-    ``words`` are those of ``quick.question``.
+    ``said`` is what the host reads in a profile; ``words`` are those of
+    ``quick.question``.
     """
 
     def __init__(
         self,
-        session: Any,  # noqa: ANN401 - the botocore seam
+        said: Callable[[str], Mapping[str, Any]],
         engine: Engine,
         words: list[str],
         environ: Mapping[str, str],
     ) -> None:
-        self._session = session
+        self._said = said
         self._engine = engine
         self._words = words
         self._environ = environ
@@ -142,10 +148,6 @@ class LongWay:
         return plan.source.profile == plan.profile and not (
             including and plan.source.kind in {"sso", "login", "process"}
         )
-
-    def _said(self, profile: str) -> Mapping[str, Any]:
-        said: Mapping[str, Any] = self._session.full_config["profiles"].get(profile, {})
-        return said
 
 
 def metadata_of(found: Credentials) -> Metadata:

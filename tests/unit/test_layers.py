@@ -125,6 +125,10 @@ TABLE = {
         "errors watcher model given forms profiles actions rules chain proofs engine"
     ),
     "plugins.quick": "warm",
+    "plugins.aio": (
+        "botocore_session profiles plugins.botocore plugins.features plugins.flight"
+        " plugins.forks"
+    ),
     "plugins.long_way": (
         "background document errors profiles watcher engine records plugins.features"
     ),
@@ -219,6 +223,7 @@ TYPES = {
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
     "plugins.long_way": "model plugins.ahead plugins.quick",
+    "plugins.aio": "engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
 }
