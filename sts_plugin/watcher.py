@@ -16,10 +16,16 @@ __all__ = ["Watcher"]
 
 
 class Watcher:
-    """Passes every line on to ``tell``, one at a time."""
+    """Passes every line on to ``tell``, one at a time.
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    ``gone`` is asked in the thread that does the work.
+    """
+
+    def __init__(
+        self, tell: Callable[[str], None], *, gone: Callable[[], bool] = lambda: False
+    ) -> None:
         self._tell = tell
+        self._gone = gone
 
     def tell(self, line: str) -> None:
         """Say something that stays."""
@@ -41,7 +47,7 @@ class Watcher:
 
     def gone(self) -> bool:
         """Whether for certain nobody is there any more to take the result."""
-        return False
+        return self._gone()
 
     def orphaned(self) -> bool:
         """Whether whoever started this run has gone: nobody will answer a prompt."""

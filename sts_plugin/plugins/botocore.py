@@ -15,6 +15,7 @@ not know the answer (``long_way``).
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,70 +30,79 @@ from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 
 from sts_plugin.errors import ConfigurationError, StsPluginError
 from sts_plugin.plugins import features, quick
-from sts_plugin.plugins.ahead import Ahead
 from sts_plugin.plugins.bundle import without_bundle
+from sts_plugin.plugins.concern import concerns_us
+from sts_plugin.plugins.fetch import Fetch
 from sts_plugin.plugins.forks import import_late, safe_to_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from sts_plugin.chain import Link
     from sts_plugin.engine import Engine
     from sts_plugin.model import Credentials
-    from sts_plugin.plugins.long_way import LongWay
-    from sts_plugin.plugins.quick import Known, Metadata
+    from sts_plugin.plugins.quick import Metadata
 
-__all__ = [
-    "METHOD",
-    "Answers",
-    "Engines",
-    "StsPluginProvider",
-    "register",
-    "settled",
-    "speaking_botocore",
-]
+__all__ = ["StsPluginProvider", "provider_of", "register", "settled"]
 
 SessionT = TypeVar("SessionT")
 T = TypeVar("T")
-
-OWN_PREFIX = "sts_plugin_"
-"""``profiles.OWN_PREFIX``."""
 
 
 def register(session: SessionT) -> SessionT:
     """Do what ``sts_plugin.register`` says."""
     core: Any = getattr(session, "_session", session)  # boto3 wraps botocore's
-    if not hasattr(core, "lazy_register_component") or iscoroutinefunction(
-        core.get_credentials
-    ):
+    provider = provider_of(core)
+    if provider is None:
         raise TypeError(
-            f"register wants a botocore or boto3 session, not {type(session).__name__}"
+            "register wants a session of botocore, boto3, aiobotocore or aioboto3, not"
+            f" {type(session).__name__}"
         )
     components = core._components  # noqa: SLF001 - there is no other way to look
     if resolver := components._components.get("credential_provider"):  # noqa: SLF001
         # Its profile and region are settled, and others may have changed it.
-        _insert(core, resolver)
+        _insert(provider, core, resolver)
     else:
         # Made late on purpose: a resolver that exists early freezes profile and
         # region, and with them the STS endpoint. botocore makes one for each thread
         # that is there first; what the engine keeps in memory is kept once.
         make, engines = components._deferred["credential_provider"], Engines()  # noqa: SLF001
         core.lazy_register_component(
-            "credential_provider", lambda: _insert(core, make(), engines)
+            "credential_provider", lambda: _insert(provider, core, make(), engines)
         )
     if getattr(core._credentials, "method", "explicit") != "explicit":  # noqa: SLF001
         core._credentials = None  # noqa: SLF001 - what the chain had found
     return session
 
 
-def _insert(core: Any, resolver: Any, engines: Engines | None = None) -> Any:  # noqa: ANN401 - the botocore seam
+def provider_of(core: Any) -> type[StsPluginProvider] | None:  # noqa: ANN401 - the botocore seam
+    """Return what serves a session; None: it is none."""
+    if not hasattr(core, "lazy_register_component"):
+        return None
+    if not iscoroutinefunction(core.get_credentials):
+        return StsPluginProvider
+    # Whoever has such a session has imported it long since.
+    aio = sys.modules.get("aiobotocore.session")
+    if aio is None or not isinstance(core, aio.AioSession):
+        return None
+    from sts_plugin.plugins.aio import AioStsPluginProvider  # noqa: PLC0415 - as above
+
+    return AioStsPluginProvider
+
+
+def _insert(
+    provider: type[StsPluginProvider],
+    core: Any,  # noqa: ANN401 - the botocore seam
+    resolver: Any,  # noqa: ANN401
+    engines: Engines | None = None,
+) -> Any:  # noqa: ANN401
     """Insert our provider into a chain, unless it is there."""
-    names = [provider.METHOD for provider in resolver.providers]
-    if StsPluginProvider.METHOD not in names:
+    names = [one.METHOD for one in resolver.providers]
+    if provider.METHOD not in names:
         region = core._last_client_region_used  # noqa: SLF001 - as botocore's own
-        provider = StsPluginProvider(core, region=region, engines=engines)
         # Without assume-role it is a chain of the program's own making.
         place = names.index("assume-role") if "assume-role" in names else 0
-        resolver.providers.insert(place, provider)
+        resolver.providers.insert(place, provider(core, region=region, engines=engines))
     return resolver
 
 
@@ -105,12 +115,13 @@ class Engines:
     def __init__(self) -> None:
         self._made: dict[frozenset[tuple[str, str]], Engine] = {}
 
-    def get(self, session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
+    def get(
+        self, environ: Mapping[str, str], make: Callable[[Mapping[str, str]], Engine]
+    ) -> Engine:
         """Return the engine of an environment."""
         one = frozenset(environ.items())
         if one not in self._made:
-            engine = import_late().make_engine(session, environ)
-            self._made.setdefault(one, engine)
+            self._made.setdefault(one, make(environ))
         return self._made[one]
 
 
@@ -124,59 +135,11 @@ class Deferred(DeferredRefreshableCredentials):
     and the others are as quick as those of RefreshableCredentials.
     """
 
-    answers: Answers
-    """What it was settled by, for a session that goes on from here."""
-
     refresh_needed = RefreshableCredentials.refresh_needed
 
     def __init__(self, refresh_using: Callable[[], Metadata], method: str) -> None:
         super().__init__(refresh_using, method)
         self._expiry_time = LONG_SINCE
-
-
-METHOD = "sts-plugin"
-
-
-class Answers:
-    """What a session is answered, from when it is settled what it asks.
-
-    ``words`` are those of ``quick.question``; None: only the long way knows.
-    """
-
-    def __init__(
-        self,
-        words: list[str] | None,
-        environ: Mapping[str, str],
-        long_way: Callable[[], LongWay],
-    ) -> None:
-        self.words = words
-        self.environ = environ
-        self._long_way = long_way
-        self._ahead = Ahead()
-
-    def known(self) -> Known | None:
-        """Return what is known without the engine."""
-        return quick.answer(self.words, self.environ) if self.words else None
-
-    def fetch(self) -> Metadata:
-        """Return credentials; the next set is got while nobody waits for it."""
-        known = self.known()
-        if known is None:
-            return self._long_way().fetch(self._ahead)
-        if known.due:
-            self._ahead.start(lambda: self._long_way().renew())
-        return known.metadata
-
-    def deferred(self, feature_ids: Iterable[str]) -> Deferred:
-        """Return credentials that are got when they are used."""
-        feature_ids = tuple(feature_ids)
-        features.register(feature_ids)
-        made = Deferred(
-            refresh_using=speaking_botocore(self.fetch),
-            method=features.method(feature_ids) or METHOD,
-        )
-        made.answers = self
-        return safe_to_fork(made)
 
 
 class StsPluginProvider:
@@ -186,8 +149,17 @@ class StsPluginProvider:
     same environment share one of the ``engines``, with what it keeps in memory.
     """
 
-    METHOD = METHOD
+    METHOD = "sts-plugin"
     CANONICAL_NAME = "customStsPlugin"  # botocore reserves the plain names for itself
+
+    # What a program wants besides, and has instead: see ``LongWay``.
+    _then: Sequence[Link] = ()
+    _given: Callable[[], Credentials] | None = None
+
+    # What credentials are, in the host.
+    STATIC: Any = StaticCredentials
+    REFRESHABLE: Any = RefreshableCredentials
+    DEFERRED: Any = Deferred
 
     def __init__(
         self,
@@ -206,60 +178,98 @@ class StsPluginProvider:
         Makes no call and asks nobody where that can wait until the credentials are
         used. Raises CredentialRetrievalError for a profile that can never work.
         """
+        asked = self._asked()
+        if asked is None:
+            return None
+        credentials, notes = speaking_botocore(lambda: self._load(*asked))()
+        features.register(notes)
+        return credentials
+
+    def _asked(self) -> Asked | None:
+        """Return what is asked of us, from now on, or None."""
         profile = self._session.get_config_variable("profile") or "default"
         # No trouble of ours may touch a session that has nothing to do with us.
-        said = self._session.full_config["profiles"].get(profile, {})
-        if not _concerns_us(said):
+        if not concerns_us(self._said(profile)):
             return None
-        return speaking_botocore(lambda: self._load(profile))()
+        return settled(self._session, profile, self._region)
 
-    def _load(self, profile: str) -> Any:  # noqa: ANN401 - the botocore seam
-        words, environ = settled(self._session, profile, self._region)
-        session, engines = self._session, self._engines
-
-        def long_way() -> LongWay:
-            late = import_late()
-            way: LongWay = late.LongWay(
-                session, engines.get(session, environ), words, environ
-            )
-            return way
-
-        answers = Answers(words, environ, long_way)
-        if known := answers.known():
-            return answers.deferred(known.notes)
-        way = long_way()
+    def _load(
+        self, words: list[str], environ: Mapping[str, str]
+    ) -> tuple[Any, Iterable[str]]:
+        """Return credentials and the feature ids of their client."""
+        fetch = self._fetch(words, environ)
+        if known := fetch.known():
+            return self._deferred(fetch, known.notes), known.notes
+        way = fetch.long_way()
         plan = way.ours()
         if plan is None:
-            return None
+            return None, ()
         if not plan.calls:
-            return self._found(way.found(plan), speaking_botocore(answers.fetch))
-        return answers.deferred(way.client_features(plan))
+            refresh = self._refresh_using(speaking_botocore(fetch))
+            return self._found(way.found(plan), refresh), ()
+        notes = way.client_features(plan)
+        return self._deferred(fetch, notes), notes
 
-    def _found(self, found: Credentials, refresh: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
+    def _fetch(self, words: list[str], environ: Mapping[str, str]) -> Fetch:
+        return Fetch(
+            words,
+            environ,
+            said=self._said,
+            engine=lambda environ: self._engines.get(environ, self._make_engine),
+            then=self._then,
+            given=self._given,
+        )
+
+    def _deferred(self, fetch: Fetch, notes: Iterable[str]) -> Any:  # noqa: ANN401 - the botocore seam
+        made = self.DEFERRED(
+            refresh_using=self._refresh_using(speaking_botocore(fetch)),
+            method=features.method(notes) or self.METHOD,
+        )
+        made.settled = fetch.settled  # for roles that are assumed from here
+        return self._kept(made)
+
+    def _found(self, found: Credentials, refresh: Any) -> Any:  # noqa: ANN401 - the botocore seam
         """Return credentials that no call of ours has issued as botocore's own."""
         if found.expiration is not None:
-            return safe_to_fork(
-                RefreshableCredentials.create_from_metadata(
+            return self._kept(
+                self.REFRESHABLE.create_from_metadata(
                     import_late().metadata_of(found),
                     refresh_using=refresh,
                     method=self.METHOD,
                 )
             )
         token = found.session_token
-        return StaticCredentials(
+        return self.STATIC(
             found.access_key_id,
             found.secret_access_key.reveal(),
             token.reveal() if token else None,
             method=self.METHOD,
         )
 
+    def _said(self, profile: str) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = self._session.full_config["profiles"].get(profile, {})
+        return said
 
-def settled(
-    session: Any,  # noqa: ANN401 - the botocore seam
-    profile: str,
-    region: str | None,
-) -> tuple[list[str], dict[str, str]]:
-    """Return the words and the environment by which a session asks from now on.
+    # --- What differs in a host that waits in another way ---
+
+    def _make_engine(self, environ: Mapping[str, str]) -> Engine:
+        # The host's own session, so that its proxies and certificates count.
+        engine: Engine = import_late().make_engine(environ, lambda _name: self._session)
+        return engine
+
+    def _refresh_using(self, fetch: Callable[[], Metadata]) -> Any:  # noqa: ANN401 - the botocore seam
+        return fetch
+
+    def _kept(self, credentials: T) -> T:
+        return safe_to_fork(credentials)
+
+
+Asked = tuple[list[str], dict[str, str]]
+"""Words and an environment, as for ``Fetch``."""
+
+
+def settled(session: Any, profile: str, region: str | None) -> Asked:  # noqa: ANN401 - the botocore seam
+    """Return what a session asks from now on.
 
     Profile, region and environment are settled now: a variable that changes later must
     not turn a running client into somebody else.
@@ -273,32 +283,6 @@ def settled(
     said = {name: path for name, path in files.items() if path}
     environ = without_bundle({**os.environ, **said})
     return quick.question(profile, region, explicit=explicit), environ
-
-
-OUR_KEYS = frozenset(
-    {
-        "federation_name",
-        "include_profile",
-        "keychain",
-        "mfa_serial",
-        "role_arn",
-        "saml_file",
-        "saml_process",
-        "target_principal",
-        "trade_in_token_file",
-        "trade_in_token_process",
-        "web_identity_token_process",
-    }
-)
-"""What may make a profile ours; the plan then tells."""
-
-
-def _concerns_us(said: Mapping[str, Any]) -> bool:
-    """Whether a profile may be one of ours, by its keys alone."""
-    keys = {key.removeprefix(OWN_PREFIX) for key in said}
-    process = str(said.get("credential_process", ""))
-    ours = "sts-plugin" in process or "sts_plugin" in process
-    return ours or not keys.isdisjoint(OUR_KEYS)
 
 
 class ProfileError(CredentialRetrievalError, InvalidConfigError):  # type: ignore[misc]

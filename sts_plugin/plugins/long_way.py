@@ -1,6 +1,6 @@
 """What a program is answered by the engine, and all that this has to import.
 
-    session + profile -> Plan -> refresh metadata of botocore
+    host + profile -> Plan -> refresh metadata of botocore
 
 Imported late, by ``forks.import_late`` alone: a program whose credentials are in the
 cache does without.
@@ -36,27 +36,33 @@ __all__ = ["LongWay", "make_engine", "metadata_of"]
 logger = logging.getLogger("sts_plugin")
 
 
-def make_engine(session: Any, environ: Mapping[str, str]) -> Engine:  # noqa: ANN401 - the botocore seam
-    """Return an engine for a session of botocore's."""
+def make_engine(
+    environ: Mapping[str, str],
+    session: Callable[[str | None], Any] | None = None,
+    *,
+    unwanted: Callable[[], bool] = lambda: False,
+) -> Engine:
+    """Return the engine of a host; ``session`` makes its sessions of botocore.
+
+    ``unwanted`` tells whether nobody waits any more for what this thread is doing.
+    """
     return Engine(
-        environ,
-        watcher=Watcher(logger.warning),
-        # The host's own session, so that its proxies and certificates count.
-        session=lambda _profile: session,
+        environ, watcher=Watcher(logger.warning, gone=unwanted), session=session
     )
 
 
 class LongWay:
-    """One profile of a session, as the engine sees it.
+    """One profile of a host, as the engine sees it.
 
-    ``words`` are those of ``quick.question``. ``then`` are roles that a program wants
-    after it, ``given`` returns what it has in the place of the profile's credentials:
-    both as for ``Engine.plan``.
+    ``said`` is what the host reads in a profile; ``words`` are those of
+    ``quick.question``. ``then`` are roles that a program wants after it, ``given``
+    returns what it has in the place of the profile's credentials: both as for
+    ``Engine.plan``.
     """
 
     def __init__(  # noqa: PLR0913 - what a program may say
         self,
-        session: Any,  # noqa: ANN401 - the botocore seam
+        said: Callable[[str], Mapping[str, Any]],
         engine: Engine,
         words: list[str],
         environ: Mapping[str, str],
@@ -64,7 +70,7 @@ class LongWay:
         then: Sequence[Link] = (),
         given: Callable[[], Credentials] | None = None,
     ) -> None:
-        self._session = session
+        self._said = said
         self._engine = engine
         self._words = words
         self._environ = environ
@@ -93,6 +99,8 @@ class LongWay:
         try:
             plan = self.plan()
         except NothingHere:
+            if self._then:
+                raise  # nobody else knows of a role that a program wants
             return None
         return plan if plan.calls or not self._left_to_botocore(plan) else None
 
@@ -162,10 +170,6 @@ class LongWay:
         return plan.source.profile == plan.profile and not (
             including and plan.source.kind in {"sso", "login", "process"}
         )
-
-    def _said(self, profile: str) -> Mapping[str, Any]:
-        said: Mapping[str, Any] = self._session.full_config["profiles"].get(profile, {})
-        return said
 
 
 def metadata_of(found: Credentials) -> Metadata:

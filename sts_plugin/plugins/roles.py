@@ -22,22 +22,14 @@ from sts_plugin.errors import NothingHere
 from sts_plugin.given import checked_link, role_link
 from sts_plugin.keys import digest
 from sts_plugin.model import Credentials, Secret
-from sts_plugin.plugins.botocore import (
-    METHOD,
-    Answers,
-    Engines,
-    StsPluginProvider,
-    settled,
-    speaking_botocore,
-)
-from sts_plugin.plugins.forks import import_late
+from sts_plugin.plugins.botocore import StsPluginProvider, settled
 from sts_plugin.session_names import session_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sts_plugin.chain import Link
-    from sts_plugin.plugins.long_way import LongWay
+    from sts_plugin.plugins.botocore import Asked
 
 __all__ = ["RoleProvider", "assume_role"]
 
@@ -119,59 +111,33 @@ def _child_of(core: Any, region: str | None) -> Any:  # noqa: ANN401 - the botoc
     return child
 
 
-class RoleProvider:
+class RoleProvider(StsPluginProvider):
     """The credential provider of a session of ours: its only one."""
 
-    METHOD = METHOD
-    CANONICAL_NAME = StsPluginProvider.CANONICAL_NAME
+    def __init__(self, session: Any, role: Role) -> None:  # noqa: ANN401 - the botocore seam
+        super().__init__(session)
+        self._parent, self._then = role.parent, role.links
 
-    def __init__(self, session: Any, role: Role) -> None:  # noqa: ANN401
-        self._session = session
-        self._role = role
-        self._engines = Engines()
-
-    def load(self) -> Any:  # noqa: ANN401 - the botocore seam
-        """Return refreshable credentials; makes no call and asks nobody.
-
-        Raises CredentialRetrievalError for a plan that can never work.
-        """
-        return speaking_botocore(self._load)()
-
-    def _load(self) -> Any:  # noqa: ANN401 - the botocore seam
-        parent, links = self._role.parent, self._role.links
-        words, environ, given = _standing(parent)
+    def _asked(self) -> Asked:
+        (words, environ), self._given = _standing(self._parent)
         said = [
             sorted((key, one.value) for key, one in link.profile.config.items())
-            for link in links
+            for link in self._then
         ]
-        words = [*words, digest(said)]
-
-        def long_way() -> LongWay:
-            engine = self._engines.get(self._session, environ)
-            way: LongWay = import_late().LongWay(
-                self._session, engine, words, environ, then=links, given=given
-            )
-            return way
-
-        answers = Answers(None if given else words, environ, long_way)
-        if known := answers.known():
-            return answers.deferred(known.notes)
-        way = long_way()
-        return answers.deferred(way.client_features(way.plan()))
+        return [*words, digest(said)], environ
 
 
 def _standing(
     parent: Any,  # noqa: ANN401 - the botocore seam
-) -> tuple[list[str], Mapping[str, str], Callable[[], Credentials] | None]:
-    """Return by what words and environment a parent asks, or what it has instead."""
+) -> tuple[Asked, Callable[[], Credentials] | None]:
+    """Return what a parent asks, and what it has instead of an answer."""
     loaded = parent._credentials  # noqa: SLF001 - asking for them would load them
-    answers: Answers | None = getattr(loaded, "answers", None)
-    if answers and answers.words:
-        return answers.words, answers.environ, None
+    if asked := getattr(loaded, "settled", None):
+        return asked, None
     profile = parent.get_config_variable("profile") or "default"
-    words, environ = settled(parent, profile, None)
+    asked = settled(parent, profile, None)
     if loaded is None and _as_botocore_made_it(parent):
-        return words, environ, None
+        return asked, None
 
     def given() -> Credentials:
         found = parent.get_credentials()
@@ -188,7 +154,7 @@ def _standing(
             expiration=getattr(found, "_expiry_time", None),
         )
 
-    return words, environ, given
+    return asked, given
 
 
 def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam

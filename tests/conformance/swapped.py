@@ -70,7 +70,7 @@ class AssumeRoleProvider(StsPluginProvider):
             found._time_fetcher = local_now
         return found
 
-    def get(self, _session, _environ):
+    def get(self, _environ, _make):
         """Return the engine of the test: the provider takes us for its ``Engines``."""
         config = Path(self._folder.name) / "config"
         write_config(config, self._load_config()["profiles"])

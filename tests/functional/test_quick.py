@@ -15,8 +15,7 @@ from herd import await_that
 
 import sts_plugin
 from sts_plugin import profiles
-from sts_plugin.plugins import botocore as plugin
-from sts_plugin.plugins import quick
+from sts_plugin.plugins import concern, quick
 from sts_plugin.sandbox import Sandbox
 
 PROGRAM = """
@@ -39,7 +38,10 @@ REGISTERING = [
     "sts_plugin.plugins",
     "sts_plugin.plugins.ahead",
     "sts_plugin.plugins.botocore",
+    "sts_plugin.plugins.bundle",
+    "sts_plugin.plugins.concern",
     "sts_plugin.plugins.features",
+    "sts_plugin.plugins.fetch",
     "sts_plugin.plugins.forks",
     "sts_plugin.plugins.quick",
     "sts_plugin.warm",
@@ -71,7 +73,7 @@ def run(environ):
 
 
 @pytest.mark.parametrize("profile", ["batch", "prod-admin"])
-def test_it_imports_nine_small_modules_and_nothing_else(run, sandbox, profile):
+def test_it_imports_twelve_small_modules_and_nothing_else(run, sandbox, profile):
     key, *_ = run(profile)
     calls = sandbox.journal.count()
     # A record is written once the files are older than a moment.
@@ -81,7 +83,7 @@ def test_it_imports_nine_small_modules_and_nothing_else(run, sandbox, profile):
 
 
 def test_the_prefix_of_our_keys_is_the_same():
-    assert plugin.OWN_PREFIX == profiles.OWN_PREFIX
+    assert concern.OWN_PREFIX == profiles.OWN_PREFIX
     assert Path(quick.PACKAGE) == Path(sts_plugin.__file__).parent
 
 

@@ -133,12 +133,14 @@ TABLE = {
     "serve": "answers",
     "client": "errors watcher given forms actions rules proofs engine",
     "plugins.quick": "warm",
+    "plugins.aio": (
+        "botocore_session profiles plugins.botocore plugins.features plugins.flight"
+        " plugins.forks"
+    ),
     "plugins.long_way": (
         "background document errors profiles watcher engine records plugins.features"
     ),
-    "plugins.roles": (
-        "errors given keys model session_names plugins.botocore plugins.forks"
-    ),
+    "plugins.roles": "errors given keys model session_names plugins.botocore",
     "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
@@ -247,8 +249,11 @@ TYPES = {
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
+    "plugins.aio": "engine plugins.quick",
+    "plugins.fetch": "model chain engine plugins.long_way plugins.quick",
     "plugins.long_way": "model chain plugins.ahead plugins.quick",
-    "plugins.roles": "chain plugins.long_way",
+    "plugins.roles": "chain plugins.botocore",
+    "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
     "": "given",
