@@ -49,7 +49,7 @@ def register(session: SessionT) -> SessionT:
     needed, so they may be set after this call. Credentials that the session had
     found before are forgotten; those that were given to it in so many words stay.
     May be called more than once. Raises TypeError for anything but a session of
-    botocore or boto3.
+    botocore, boto3, aiobotocore or aioboto3.
 
     From then on the session raises botocore's ``CredentialRetrievalError`` for what
     goes wrong here (an ``InvalidConfigError``, too, where a profile is wrong); its
@@ -79,14 +79,15 @@ def assume_role(
     region_name: str | None = None,
     **options: Unpack[RoleOptions],
 ) -> SessionT:
-    """Return a session of a role, assumed from a botocore or boto3 session.
+    """Return a session of a role, assumed from another session, of the same kind.
 
     The credentials are got when they are first used, cached for every process of this
     user, and renewed for as long as the session lives, MFA included. What is returned
     may be a parent again: a chain of sessions is a chain of roles. It keeps the
     settings of ``session``, and its region unless ``region_name`` is another.
 
-    ``options`` are those of ``Client.assume_role``. A role session name that nobody
+    ``session`` is of botocore, boto3, aiobotocore or aioboto3. ``options`` are those of
+    ``Client.assume_role``. A role session name that nobody
     gave is the ``source_identity``, or tells the Lambda function, the container or the
     user. A ``session`` that is not registered is not changed.
 

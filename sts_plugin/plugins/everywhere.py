@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from importlib.abc import Loader, MetaPathFinder
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ def _register_at(botocore: Any) -> None:  # noqa: ANN401 - a module
 
 
 def _initialize(session: Any) -> None:  # noqa: ANN401 - the botocore seam
-    if iscoroutinefunction(session.get_credentials):
-        return  # one of aiobotocore's
     from sts_plugin.plugins.botocore import register  # noqa: PLC0415 - it needs botocore
 
     register(session)

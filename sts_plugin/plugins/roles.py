@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.credentials import CredentialResolver
@@ -22,18 +21,22 @@ from sts_plugin.errors import NothingHere
 from sts_plugin.given import checked_link, role_link
 from sts_plugin.keys import digest
 from sts_plugin.model import Credentials, Secret
-from sts_plugin.plugins.botocore import StsPluginProvider, settled
+from sts_plugin.plugins.botocore import StsPluginProvider, provider_of, settled
 from sts_plugin.session_names import session_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from sts_plugin.chain import Link
     from sts_plugin.plugins.botocore import Asked
 
-__all__ = ["RoleProvider", "assume_role"]
+__all__ = ["Host", "OfRole", "RoleProvider", "assume_role", "nothing_here", "own"]
 
 SessionT = TypeVar("SessionT")
+
+BOTOCORES = ("aiobotocore", "awscli", "botocore", "sts_plugin")
+"""Whose providers look for credentials where the engine looks."""
 
 COMPONENT = "sts_plugin_role"
 """Under this name a session of ours keeps what it stands for."""
@@ -47,10 +50,11 @@ def assume_role(
 ) -> SessionT:
     """Do what ``sts_plugin.assume_role`` says."""
     core: Any = getattr(session, "_session", session)  # boto3 wraps botocore's
-    if not isinstance(core, Session) or iscoroutinefunction(core.get_credentials):
+    kind = provider_of(core)
+    if kind is None:
         raise TypeError(
-            "assume_role wants a botocore or boto3 session, not"
-            f" {type(session).__name__}"
+            "assume_role wants a session of botocore, boto3, aiobotocore or aioboto3,"
+            f" not {type(session).__name__}"
         )
     named = {name: value for name, value in options.items() if value is not None}
     if "role_session_name" not in named:
@@ -64,17 +68,40 @@ def assume_role(
         parent=before.parent if before else core,
         links=(*(before.links if before else ()), link),
     )
-    child = _child_of(core, region_name or core.get_config_variable("region"))
+    host = _host(kind)
+    child = host.session()
+    _settle(child, core, region_name or core.get_config_variable("region"))
     child.register_component(COMPONENT, role)
-    provider: Any = RoleProvider(child, role)
-    child.register_component("credential_provider", CredentialResolver([provider]))
+    chain = host.chain([host.provider(child, role)])
+    child.register_component("credential_provider", chain)
     if core is session:
-        made: Any = child
-    else:
-        from boto3.session import Session as Boto3Session  # noqa: PLC0415 - they have it
+        return child  # type: ignore[no-any-return]
+    made: SessionT = host.wrapper()(botocore_session=child)
+    return made
 
-        made = Boto3Session(botocore_session=child)
-    return made  # type: ignore[no-any-return]
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What sessions of a kind are made of; ``wrapper`` is boto3's or aioboto3's."""
+
+    session: Callable[[], Any]
+    chain: Callable[[list[Any]], Any]
+    provider: Callable[[Any, Role], Any]
+    wrapper: Callable[[], Any]
+
+
+def _host(kind: type[StsPluginProvider]) -> Host:
+    if kind is StsPluginProvider:
+        return Host(Session, CredentialResolver, RoleProvider, _boto3)
+    from sts_plugin.plugins import aio_roles  # noqa: PLC0415 - for such sessions alone
+
+    return aio_roles.HOST
+
+
+def _boto3() -> Any:  # noqa: ANN401 - a class
+    from boto3.session import Session  # noqa: PLC0415 - whoever asks has it
+
+    return Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +123,8 @@ def _role_of(core: Any) -> Role | None:  # noqa: ANN401 - the botocore seam
     return found
 
 
-def _child_of(core: Any, region: str | None) -> Any:  # noqa: ANN401 - the botocore seam
-    """Return a session with the settings of another, and none of its credentials."""
-    child: Any = Session()
+def _settle(child: Any, core: Any, region: str | None) -> None:  # noqa: ANN401 - the botocore seam
+    """Give a session the settings of another, and none of its credentials."""
     for name, value in core.instance_variables().items():
         child.set_config_variable(name, value)
     if region:
@@ -108,53 +134,64 @@ def _child_of(core: Any, region: str | None) -> Any:  # noqa: ANN401 - the botoc
     child.user_agent_name = core.user_agent_name
     child.user_agent_version = core.user_agent_version
     child.user_agent_extra = core.user_agent_extra
-    return child
 
 
-class RoleProvider(StsPluginProvider):
-    """The credential provider of a session of ours: its only one."""
+class OfRole(StsPluginProvider):
+    """What a provider for a role asks; ``_own`` is to be what its parent has itself."""
 
     def __init__(self, session: Any, role: Role) -> None:  # noqa: ANN401 - the botocore seam
         super().__init__(session)
         self._parent, self._then = role.parent, role.links
 
     def _asked(self) -> Asked:
-        (words, environ), self._given = _standing(self._parent)
+        loaded = self._parent._credentials  # noqa: SLF001 - asking would load them
+        asked: Asked | None = getattr(loaded, "settled", None)
+        if asked is None:
+            profile = self._parent.get_config_variable("profile") or "default"
+            asked = settled(self._parent, profile, None)
+            if loaded is not None or not _as_botocore_made_it(self._parent):
+                self._given = self._own
+        words, environ = asked
         said = [
             sorted((key, one.value) for key, one in link.profile.config.items())
             for link in self._then
         ]
         return [*words, digest(said)], environ
 
+    def _own(self) -> Credentials:
+        raise NotImplementedError
 
-def _standing(
-    parent: Any,  # noqa: ANN401 - the botocore seam
-) -> tuple[Asked, Callable[[], Credentials] | None]:
-    """Return what a parent asks, and what it has instead of an answer."""
-    loaded = parent._credentials  # noqa: SLF001 - asking for them would load them
-    if asked := getattr(loaded, "settled", None):
-        return asked, None
-    profile = parent.get_config_variable("profile") or "default"
-    asked = settled(parent, profile, None)
-    if loaded is None and _as_botocore_made_it(parent):
-        return asked, None
 
-    def given() -> Credentials:
-        found = parent.get_credentials()
+class RoleProvider(OfRole):
+    """The credential provider of a session of ours: its only one."""
+
+    def _own(self) -> Credentials:
+        found = self._parent.get_credentials()
         if found is None:
-            raise NothingHere(
-                "the session that the role is assumed from has no credentials",
-                hint="give it a profile, or keys",
-            )
+            raise nothing_here()
         frozen = found.get_frozen_credentials()
-        return Credentials(
-            access_key_id=frozen.access_key,
-            secret_access_key=Secret(frozen.secret_key),
-            session_token=Secret(frozen.token) if frozen.token else None,
-            expiration=getattr(found, "_expiry_time", None),
-        )
+        expiration = getattr(found, "_expiry_time", None)
+        return own(frozen.access_key, frozen.secret_key, frozen.token, expiration)
 
-    return asked, given
+
+def nothing_here() -> NothingHere:
+    """Return the error for a parent that has no credentials."""
+    return NothingHere(
+        "the session that the role is assumed from has no credentials",
+        hint="give it a profile, or keys",
+    )
+
+
+def own(
+    access_key: str, secret_key: str, token: str | None, expiration: datetime | None
+) -> Credentials:
+    """Return a parent's credentials as ours."""
+    return Credentials(
+        access_key_id=access_key,
+        secret_access_key=Secret(secret_key),
+        session_token=Secret(token) if token else None,
+        expiration=expiration,
+    )
 
 
 def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam
@@ -165,4 +202,4 @@ def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam
     else:
         make = components._deferred.get("credential_provider")  # noqa: SLF001
         whose = [getattr(make, "__module__", "")]
-    return all(one.partition(".")[0] in {"botocore", "sts_plugin"} for one in whose)
+    return all(one.partition(".")[0] in BOTOCORES for one in whose)

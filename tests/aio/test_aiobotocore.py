@@ -130,7 +130,7 @@ def test_our_own_process_may_lead_to_keys_of_somebody_else_that_expire(
 
 def test_loading_asks_nobody_and_makes_no_call(sandbox):
     credentials = asyncio.run(new_session().get_credentials())
-    assert credentials.method == "sts-plugin"
+    assert credentials.method == "assume-role"
     assert sandbox.journal.calls() == ()
 
 

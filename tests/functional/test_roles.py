@@ -151,7 +151,7 @@ def test_an_option_that_there_is_not_is_a_type_error(bob):
 
 @pytest.mark.parametrize("wrong", [None, 3, "default"], ids=str)
 def test_what_is_no_session_is_refused(wrong):
-    with pytest.raises(TypeError, match="wants a botocore or boto3 session"):
+    with pytest.raises(TypeError, match="wants a session of botocore"):
         sts_plugin.assume_role(wrong, f"{ROLE}Batch")
 
 

@@ -140,7 +140,9 @@ TABLE = {
     "plugins.long_way": (
         "background document errors profiles watcher engine records plugins.features"
     ),
-    "plugins.roles": "errors given keys model session_names plugins.botocore",
+    "plugins.roles": (
+        "errors given keys model session_names plugins.botocore plugins.aio_roles"
+    ),
     "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
@@ -252,6 +254,7 @@ TYPES = {
     "plugins.aio": "engine plugins.quick",
     "plugins.fetch": "model chain engine plugins.long_way plugins.quick",
     "plugins.long_way": "model chain plugins.ahead plugins.quick",
+    "plugins.aio_roles": "model",
     "plugins.roles": "chain plugins.botocore",
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",

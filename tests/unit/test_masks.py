@@ -47,6 +47,7 @@ PLAIN = {
     "CodeSettings": "process totp_file prompt ways",
     "Credentials": "access_key_id expiration account_id",
     "Device": "serial profile file",
+    "Host": "session chain provider wrapper",
     "Role": "parent links",
     "Endpoint": (
         "region url legacy profile fallback region_from url_from keys ca_bundle"
@@ -106,8 +107,8 @@ def classes():
     for found in pkgutil.walk_packages(sts_plugin.__path__, "sts_plugin."):
         if ".sandbox" in found.name or found.name.endswith("__main__"):
             continue  # secrets of the sandbox are worth nothing
-        if found.name == "sts_plugin.plugins.aio":
-            continue  # it imports aiobotocore, which is in tox -e aio alone
+        if found.name.startswith("sts_plugin.plugins.aio"):
+            continue  # these import aiobotocore, which is in tox -e aio alone
         module = importlib.import_module(found.name)
         for one in vars(module).values():
             ours = isinstance(one, type) and one.__module__ == found.name
