@@ -32,7 +32,8 @@ def register_everywhere() -> None:
 
 
 def _register_at(botocore: Any) -> None:  # noqa: ANN401 - a module
-    botocore.register_initializer(_initialize)  # one of its own for each callback
+    if _initialize not in botocore._INITIALIZERS:  # noqa: SLF001 - it takes it twice
+        botocore.register_initializer(_initialize)
 
 
 def _initialize(session: Any) -> None:  # noqa: ANN401 - the botocore seam

@@ -14,6 +14,7 @@ import boto3
 import botocore.credentials
 import botocore.session
 import pytest
+from botocore.config import Config
 from botocore.exceptions import CredentialRetrievalError
 
 import sts_plugin
@@ -293,3 +294,109 @@ def test_a_line_in_a_pth_file_registers_all_programs(logged_in, environ, tmp_pat
     )
     assert ":assumed-role/Admin/" in said[0]
     assert logged_in.journal.count("GetSessionToken") == 0
+
+
+# --- What the parent is counts from when it is settled ---
+
+
+def callers(sandbox):
+    calls = sandbox.journal.calls()
+    return [one.caller_arn.rpartition("/")[2] for one in calls if one.caller_arn]
+
+
+def test_keys_that_a_program_has_leave_nothing_for_the_profile_beside_them(
+    logged_in, monkeypatch
+):
+    # Both roles have the same name and options; only who signs is another.
+    alice = logged_in.organisation.user("alice")
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    parents = [
+        boto3.Session(alice.access_key_id, alice.secret_access_key),
+        boto3.Session(),
+    ]
+    keys = set()
+    for parent in parents * 2:
+        role = sts_plugin.assume_role(parent, f"{ROLE}Batch", role_session_name="me")
+        keys.add(role.get_credentials().get_frozen_credentials().access_key)
+    assert len(keys) == 2
+    assert callers(logged_in) == ["alice", "bob"]
+
+
+def test_a_registered_parent_stays_who_it_was_when_it_was_used(logged_in, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    parent = sts_plugin.register(boto3.Session())
+    assert arn(parent).endswith("user/alice")
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    logged_in.journal.clear()
+    assert "assumed-role/Audit/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Audit"))
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_a_parent_that_has_the_keys_of_its_profile_gets_its_mfa_session(logged_in):
+    parent = boto3.Session(profile_name="alice")
+    assert parent.get_credentials().token is None  # botocore's, from the file
+    assert "assumed-role/Audit/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Audit"))
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_temporary_keys_that_a_program_has_get_no_session_of_their_own(logged_in):
+    found = sts_plugin.Client("alice").credentials()
+    parent = boto3.Session(
+        found.access_key_id,
+        found.secret_access_key.reveal(),
+        found.session_token.reveal(),
+    )
+    assert "assumed-role/Audit/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Audit"))
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_the_region_stays_that_of_the_parent_when_the_variable_changes(
+    sandbox, monkeypatch
+):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    role = sts_plugin.assume_role(boto3.Session(), f"{ROLE}Batch")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-2")
+    assert role.region_name == "eu-west-3"
+
+
+def test_the_settings_of_the_parent_stay(sandbox, tmp_path):
+    parent = botocore.session.Session(profile="bob")
+    parent.set_config_variable("ca_bundle", str(tmp_path))
+    parent.set_default_client_config(Config(user_agent_extra="theirs"))
+    parent.user_agent_extra = "also"
+    role = sts_plugin.assume_role(parent, f"{ROLE}Batch")
+    assert role.get_config_variable("ca_bundle") == str(tmp_path)
+    assert role.get_config_variable("profile") == "bob"
+    assert role.get_default_client_config() is parent.get_default_client_config()
+    assert role.user_agent_extra == "also"
+
+
+def test_a_web_identity_says_botocores_name_for_it(sandbox, write_config):
+    token = sandbox.folder / "web-identity-token"
+    write_config(
+        f"[profile p]\nregion = us-east-1\nsts_plugin_role_arn = {ROLE}Deploy\n"
+        f"web_identity_token_process = cat {token}\n"
+    )
+    session = sts_plugin.register(boto3.Session(profile_name="p"))
+    assert "assumed-role/Deploy/" in arn(session)
+    assert session.get_credentials().method == "assume-role-with-web-identity"
+
+
+def test_botocore_is_waited_for_once_however_often_it_is_said(environ):
+    said = said_by(
+        """
+        import sys, sts_plugin
+        before = len(sys.meta_path)
+        for _ in range(3):
+            sts_plugin.register_everywhere()
+        print(len(sys.meta_path) - before)
+        import botocore
+        print(len(sys.meta_path) - before, len(botocore._INITIALIZERS))
+        for _ in range(3):
+            sts_plugin.register_everywhere()
+        print(len(botocore._INITIALIZERS))
+        """,
+        environ,
+    )
+    assert said == ["1", "0", "1", "1"]
