@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 from buckets import Buckets
-from clients import CLIENTS, REGISTERED, SMITHY_V4, World
+from clients import CLIENTS, INSIDE, World
 from herd import await_that
 
 ROLES = {
@@ -18,7 +18,7 @@ ROLES = {
 
 CALLED = {"Audit", "Jump", "Admin", "Partner"}
 
-CROWD = [one for one in (REGISTERED, SMITHY_V4, *CLIENTS) if not one.missing]
+CROWD = [one for one in (*INSIDE, *CLIENTS) if not one.missing]
 
 
 @pytest.fixture

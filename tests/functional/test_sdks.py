@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from buckets import Buckets
-from clients import CLIENTS, REGISTERED, World
+from clients import CLIENTS, INSIDE, World
 from herd import await_that
 
 ARN = "arn:aws:sts::222222222222:assumed-role/Audit/"
@@ -39,9 +39,10 @@ def rows(*clients):
     ]
 
 
-EVERY = pytest.mark.parametrize("client", rows(*CLIENTS))
+RUNNING = pytest.mark.parametrize("client", rows(*CLIENTS))
+EVERY = pytest.mark.parametrize("client", rows(*INSIDE, *CLIENTS))
 STAYING = pytest.mark.parametrize(
-    "client", rows(REGISTERED, *(one for one in CLIENTS if one.stays))
+    "client", rows(*(one for one in (*INSIDE, *CLIENTS) if one.stays))
 )
 
 
@@ -139,7 +140,7 @@ def test_without_a_terminal_its_user_is_told_what_would_help(
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-@EVERY
+@RUNNING
 def test_our_streams_are_what_the_table_says(logged_in, environ, world, client):
     with running(client, environ) as process:
         process.stdout.readline()
@@ -156,7 +157,7 @@ def test_our_streams_are_what_the_table_says(logged_in, environ, world, client):
     assert streams == [(client.stdin, client.stderr)] * client.runs
 
 
-@EVERY
+@RUNNING
 def test_a_stdin_without_an_end_is_not_waited_for(
     sandbox, environ, world, client, tmp_path
 ):
@@ -225,7 +226,7 @@ def test_however_often_it_asks_in_the_last_minutes_there_is_one_call(
     assert logged_in.journal.count("AssumeRole") == 1
 
 
-@EVERY
+@RUNNING
 def test_a_path_with_a_blank_is_read_in_single_quotes(
     logged_in, run, world, client, tmp_path
 ):

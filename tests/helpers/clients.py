@@ -20,8 +20,6 @@ from pathlib import Path
 HERE = Path(__file__).parents[1] / "functional" / "clients"
 FOLDER = Path(os.environ.get("STS_PLUGIN_TEST_CLIENTS", ""))
 BIN = Path(sys.executable).parent
-SMITHY = Path(__file__).parents[1] / "functional" / "whoami_v4.py"
-"""A program with the AWS SDK for Python v4, where the project has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +83,6 @@ def no_ruby():
     return "" if good else "there is no ruby with aws-sdk-core"
 
 
-def no_smithy():
-    """Return why there is no program with the AWS SDK for Python v4, or nothing."""
-    if not SMITHY.is_file():
-        return "there is no whoami_v4.py"
-    return "" if find_spec("smithy_aws_core") else "there is no smithy_aws_core"
-
-
 PYTHON = (sys.executable, "-P")
 WHOAMI = (*PYTHON, str(HERE / "whoami.py"))
 NODE = ("node", str(HERE / "javascript" / "whoami.js"))
@@ -101,11 +92,17 @@ LIVE = {"stderr": "inherited"}
 SOCKET = {"stdin": "socket", "stderr": "socket", "missing": no_javascript()}
 BUCKETS = {"service": "s3", "missing": installed("wheels")}
 
-REGISTERED = Client("boto3-registered", (*WHOAMI, "registered"), runs=0, short=0)
-"""It runs no process: sts_plugin is inside of it."""
-
-SMITHY_V4 = Client("python-v4", (*PYTHON, str(SMITHY)), missing=no_smithy())
-"""The same, of another SDK."""
+NONE = {"runs": 0, "failing": 0, "short": 0}
+INSIDE = (
+    Client("boto3-registered", (*WHOAMI, "registered"), **NONE),
+    Client(
+        "python-v4",
+        (*PYTHON, str(HERE / "whoami_v4.py")),
+        missing="" if find_spec("aws_sdk_sts") else "there is no aws_sdk_sts",
+        **NONE,
+    ),
+)
+"""They run no process: sts_plugin is inside of them."""
 
 CLIENTS = (
     Client("boto3", WHOAMI, short=5),

@@ -143,6 +143,10 @@ TABLE = {
     "plugins.roles": (
         "errors given keys model session_names plugins.botocore plugins.aio_roles"
     ),
+    "plugins.smithy": (
+        "errors profiles plugins.quick plugins.concern plugins.fetch plugins.flight"
+        " plugins.forks"
+    ),
     "plugins.*": "errors plugins.*",
     "cli.watcher": "watcher settings terminal locks mfa",
     "cli.common": "errors memory cache mfa engine cli.watcher",
@@ -255,6 +259,7 @@ TYPES = {
     "plugins.fetch": "model chain engine plugins.long_way plugins.quick",
     "plugins.long_way": "model chain plugins.ahead plugins.quick",
     "plugins.aio_roles": "model",
+    "plugins.smithy": "engine plugins.quick",
     "plugins.roles": "chain plugins.botocore",
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
