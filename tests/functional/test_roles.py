@@ -293,3 +293,20 @@ def test_a_line_in_a_pth_file_registers_all_programs(logged_in, environ, tmp_pat
     )
     assert ":assumed-role/Admin/" in said[0]
     assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_whoever_looks_for_botocore_first_does_not_keep_programs_from_it(environ):
+    said = said_by(
+        """
+        import sts_plugin
+        sts_plugin.register_everywhere()
+        import importlib.util, sys
+        print(importlib.util.find_spec("botocore").name, "botocore" in sys.modules)
+        import botocore.session
+        chain = botocore.session.Session().get_component("credential_provider")
+        print([one.METHOD for one in chain.providers].count("sts-plugin"))
+        print(sum(type(one).__name__ == "_Waiting" for one in sys.meta_path))
+        """,
+        environ,
+    )
+    assert said == ["botocore", "False", "1", "0"]
