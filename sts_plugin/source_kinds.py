@@ -252,17 +252,24 @@ def given_source(
 ) -> SourceHop:
     """Return the source that credentials are which a program has.
 
-    Where they are what the profile ``selected`` has in its file, they are that.
+    Where they are what the profile ``selected`` has in its file, they are that. All of
+    them counts: a program may have them from somebody who knows no more than the id of
+    another's key, and is not to be handed what that has got.
     """
+    said = [given.secret_access_key.reveal()]
+    if given.session_token:
+        said.append(given.session_token.reveal())
     if selected and source_kind(selected) == "static":
         own = static_source(selected)
-        if own.identity == given.access_key_id:
+        in_file, token = static_keys(selected)
+        kept = [own.identity, in_file[SECRET].value, *filter(None, [token])]
+        if kept == [given.access_key_id, *said]:
             return own
     return SourceHop(
         "given",
         profile,
         given.access_key_id,
-        digest("keys", given.access_key_id),
+        digest("keys", given.access_key_id, digest("secret", *said)),
         explicit=False,
         long_term=not given.session_token,
     )

@@ -190,6 +190,21 @@ def test_a_provider_of_the_programs_own_signs_the_call(sandbox, bobs_keys):
     assert "assumed-role/Batch/" in arn(role)
 
 
+@pytest.mark.parametrize("profile", ["bob", "audit"])
+def test_who_knows_no_more_than_the_id_of_a_key_gets_nothing_that_it_has_got(
+    sandbox, bobs_keys, monkeypatch, profile
+):
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    role = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+    somebody = boto3.Session(bobs_keys[0], "x" * 40)
+    with pytest.raises(CredentialRetrievalError, match="SignatureDoesNotMatch"):
+        arn(sts_plugin.assume_role(somebody, f"{ROLE}Batch"))
+    again = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert arn(again) == arn(role)
+    assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
+
+
 def test_a_parent_without_credentials_is_told_of(sandbox):
     with pytest.raises(CredentialRetrievalError, match="no credentials") as caught:
         arn(sts_plugin.assume_role(chain_of("mine", None), f"{ROLE}Batch"))
