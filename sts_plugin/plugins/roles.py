@@ -11,11 +11,11 @@ words, signs the call with what it has.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.credentials import CredentialResolver
+from botocore.credentials import CredentialResolver, create_credential_resolver
 from botocore.session import Session
 
 from sts_plugin.errors import NothingHere
@@ -43,9 +43,6 @@ __all__ = ["RoleProvider", "assume_role"]
 
 SessionT = TypeVar("SessionT")
 
-COMPONENT = "sts_plugin_role"
-"""Under this name a session of ours keeps what it stands for."""
-
 
 def assume_role(
     session: SessionT,
@@ -67,14 +64,8 @@ def assume_role(
             os.environ
         )
     link = checked_link(role_link(role_arn, {**options, **named}))
-    before = _role_of(core)
-    role = Role(
-        parent=before.parent if before else core,
-        links=(*(before.links if before else ()), link),
-    )
     child = _child_of(core, region_name or core.get_config_variable("region"))
-    child.register_component(COMPONENT, role)
-    provider: Any = RoleProvider(child, role)
+    provider: Any = RoleProvider(child, core, link)
     child.register_component("credential_provider", CredentialResolver([provider]))
     if core is session:
         made: Any = child
@@ -86,22 +77,26 @@ def assume_role(
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """What a session of ours stands for: roles, one after the other, behind a parent.
+class Standing:
+    """What a session asks for, or has: roles, one after the other, behind a start.
 
-    ``parent`` is the botocore session whose credentials sign the first call.
+    ``words`` and ``environ`` are as ``settled`` returns them; ``given`` returns what
+    signs the first call, where that is not what they lead to.
     """
 
-    parent: Any
-    links: tuple[Link, ...]
+    words: list[str]
+    environ: Mapping[str, str] = field(repr=False)  # it may hold secrets
+    given: Callable[[], Credentials] | None = None
+    links: tuple[Link, ...] = ()
 
 
-def _role_of(core: Any) -> Role | None:  # noqa: ANN401 - the botocore seam
-    try:
-        found: Role = core.get_component(COMPONENT)
-    except ValueError:  # as botocore says that there is none
-        return None
-    return found
+class RoleAnswers(Answers):
+    """The answers of a session of ours, and what it stood for when it was settled.
+
+    They tell whose the credentials are, in whatever session somebody puts these.
+    """
+
+    standing: Standing
 
 
 def _child_of(core: Any, region: str | None) -> Any:  # noqa: ANN401 - the botocore seam
@@ -125,10 +120,16 @@ class RoleProvider:
     METHOD = METHOD
     CANONICAL_NAME = StsPluginProvider.CANONICAL_NAME
 
-    def __init__(self, session: Any, role: Role) -> None:  # noqa: ANN401
+    def __init__(self, session: Any, parent: Any, link: Link) -> None:  # noqa: ANN401
         self._session = session
-        self._role = role
+        self._parent = parent
+        self._link = link
         self._engines = Engines()
+
+    def standing(self) -> Standing:
+        """Return what the session stands for: its role, behind what its parent does."""
+        before = _standing(self._parent)
+        return replace(before, links=(*before.links, self._link))
 
     def load(self) -> Any:  # noqa: ANN401 - the botocore seam
         """Return refreshable credentials; makes no call and asks nobody.
@@ -138,13 +139,13 @@ class RoleProvider:
         return speaking_botocore(self._load)()
 
     def _load(self) -> Any:  # noqa: ANN401 - the botocore seam
-        parent, links = self._role.parent, self._role.links
-        words, environ, given = _standing(parent)
+        standing = self.standing()
+        environ, given, links = standing.environ, standing.given, standing.links
         said = [
             sorted((key, one.value) for key, one in link.profile.config.items())
             for link in links
         ]
-        words = [*words, digest(said)]
+        words = [*standing.words, digest(said)]
 
         def long_way() -> LongWay:
             engine = self._engines.get(self._session, environ)
@@ -153,25 +154,31 @@ class RoleProvider:
             )
             return way
 
-        answers = Answers(None if given else words, environ, long_way)
+        answers = RoleAnswers(None if given else words, environ, long_way)
+        answers.standing = standing
         if known := answers.known():
             return answers.deferred(known.notes)
         way = long_way()
         return answers.deferred(way.client_features(way.plan()))
 
 
-def _standing(
-    parent: Any,  # noqa: ANN401 - the botocore seam
-) -> tuple[list[str], Mapping[str, str], Callable[[], Credentials] | None]:
-    """Return by what words and environment a parent asks, or what it has instead."""
+def _standing(parent: Any) -> Standing:  # noqa: ANN401 - the botocore seam
+    """Return what a session stands for now.
+
+    One that has its credentials stays who it is, whoever gave them to it.
+    """
     loaded = parent._credentials  # noqa: SLF001 - asking for them would load them
     answers: Answers | None = getattr(loaded, "answers", None)
+    if isinstance(answers, RoleAnswers):
+        return answers.standing
     if answers and answers.words:
-        return answers.words, answers.environ, None
+        return Standing(answers.words, answers.environ)
+    if loaded is None and (ours := _role_of(parent)):
+        return ours.standing()
     profile = parent.get_config_variable("profile") or "default"
     words, environ = settled(parent, profile, None)
     if loaded is None and _as_botocore_made_it(parent):
-        return words, environ, None
+        return Standing(words, environ)
 
     def given() -> Credentials:
         found = parent.get_credentials()
@@ -188,15 +195,44 @@ def _standing(
             expiration=getattr(found, "_expiry_time", None),
         )
 
-    return words, environ, given
+    return Standing(words, environ, given)
+
+
+def _resolver_of(core: Any) -> Any:  # noqa: ANN401 - the botocore seam
+    """Return the chain of a session, None if it has yet to be made."""
+    return core._components._components.get("credential_provider")  # noqa: SLF001 - there is no other way to look
+
+
+def _role_of(core: Any) -> RoleProvider | None:  # noqa: ANN401 - the botocore seam
+    """Return the provider of a session of ours, if it is still all of its chain."""
+    resolver = _resolver_of(core)
+    match resolver.providers if resolver else []:
+        case [RoleProvider() as ours]:
+            return ours
+    return None
 
 
 def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam
-    """Whether a session that has not looked for credentials will look where we do."""
-    components = core._components  # noqa: SLF001 - there is no other way to look
-    if resolver := components._components.get("credential_provider"):  # noqa: SLF001
-        whose = [type(one).__module__ for one in resolver.providers]
-    else:
-        make = components._deferred.get("credential_provider")  # noqa: SLF001
-        whose = [getattr(make, "__module__", "")]
-    return all(one.partition(".")[0] in {"botocore", "sts_plugin"} for one in whose)
+    """Whether a session that has not looked for credentials will look where we do.
+
+    A chain that is there may have lost a provider, or have one of botocore's that
+    reads another file, or be from before the profile was named.
+    """
+    resolver = _resolver_of(core)
+    if resolver is None:
+        make = core._components._deferred.get("credential_provider")  # noqa: SLF001 - as above
+        module = getattr(make, "__module__", "")
+        return module.partition(".")[0] in {"botocore", "sts_plugin"}
+    others = [one for one in resolver.providers if one.METHOD != METHOD]
+    usual = create_credential_resolver(core).providers
+    return [_told_by(one) for one in others] == [_told_by(one) for one in usual]
+
+
+def _told_by(provider: Any) -> tuple[type, dict[str, Any]]:  # noqa: ANN401 - the botocore seam
+    """Return what tells a provider of botocore's from one that looks elsewhere."""
+    said = {
+        name: value
+        for name, value in vars(provider).items()
+        if isinstance(value, str) or name in {"environ", "_mapping"}
+    }
+    return type(provider), said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -25,6 +26,7 @@ POLICY = {
     "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}],
 }
 ADMIN = "arn:aws:iam::333333333333:role/Admin"
+TAGGED_NEXT = "arn:aws:iam::333333333333:role/TaggedNext"
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +192,17 @@ def test_a_provider_of_the_programs_own_signs_the_call(sandbox, bobs_keys):
     assert "assumed-role/Batch/" in arn(role)
 
 
+def keys_of(sandbox, name):
+    user = sandbox.organisation.user(name)
+    return user.access_key_id, user.secret_access_key
+
+
+def signers(sandbox):
+    """The keys of those who asked for a role, in that order."""
+    calls = sandbox.journal.calls()
+    return [one.access_key_id for one in calls if one.action == "AssumeRole"]
+
+
 @pytest.mark.parametrize("profile", ["bob", "audit"])
 def test_who_knows_no_more_than_the_id_of_a_key_gets_nothing_that_it_has_got(
     sandbox, bobs_keys, monkeypatch, profile
@@ -203,6 +216,80 @@ def test_who_knows_no_more_than_the_id_of_a_key_gets_nothing_that_it_has_got(
     again = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
     assert arn(again) == arn(role)
     assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
+
+
+def test_credentials_of_a_role_are_that_role_in_another_session_too(sandbox, bob):
+    tagged = sts_plugin.assume_role(bob, f"{ROLE}Tagged")
+    core = botocore.session.Session()
+    core._credentials = tagged.get_credentials()  # as many programs do it
+    role = sts_plugin.assume_role(boto3.Session(botocore_session=core), TAGGED_NEXT)
+    assert "assumed-role/TaggedNext/" in arn(role)
+    assert [one["RoleArn"] for one in sent(sandbox)] == [f"{ROLE}Tagged", TAGGED_NEXT]
+
+
+def test_keys_that_a_session_of_ours_was_given_sign_the_call(sandbox, bob):
+    core = sts_plugin.assume_role(bob, f"{ROLE}Tagged")._session
+    alices = keys_of(sandbox, "alice")
+    parent = boto3.Session(*alices, botocore_session=core)
+    assert "assumed-role/Batch/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Batch"))
+    assert signers(sandbox) == [alices[0]]
+
+
+def test_a_role_that_has_its_credentials_stays_behind_who_it_was(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    tagged = sts_plugin.assume_role(boto3.Session(), f"{ROLE}Tagged")
+    assert "assumed-role/Tagged/" in arn(tagged)
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    assert "TaggedNext" in arn(sts_plugin.assume_role(tagged, TAGGED_NEXT))
+    assert keys_of(sandbox, "alice")[0] not in signers(sandbox)
+
+
+def without_the_environment(core, keys, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys[1])
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    core.get_component("credential_provider").remove("env")
+
+
+def with_another_file(core, keys, monkeypatch):
+    del keys
+    file = botocore.credentials.SharedCredentialProvider(
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"], profile_name="bob"
+    )
+    chain = botocore.credentials.CredentialResolver([file])
+    core.register_component("credential_provider", chain)
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+
+
+def with_a_profile_that_is_named_too_late(core, keys, monkeypatch):
+    del keys
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    core.get_component("credential_provider")
+    core.set_config_variable("profile", "alice")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [without_the_environment, with_another_file, with_a_profile_that_is_named_too_late],
+)
+def test_a_chain_of_botocores_that_looks_elsewhere_is_asked(
+    sandbox, monkeypatch, changed
+):
+    core = botocore.session.Session()
+    changed(core, keys_of(sandbox, "alice"), monkeypatch)
+    assert "Batch" in arn(sts_plugin.assume_role(core, f"{ROLE}Batch"))
+    assert arn(core).endswith("user/bob")
+    assert signers(sandbox) == [keys_of(sandbox, "bob")[0]]
+
+
+def test_a_chain_that_is_as_botocore_made_it_is_still_one_plan(logged_in):
+    core = botocore.session.Session(profile="prod-admin")
+    assert sts_plugin.register(core).get_component("credential_provider")
+    role = sts_plugin.assume_role(core, f"{ROLE}Nobody")
+    assert core._credentials is None
+    with pytest.raises(CredentialRetrievalError, match="Nobody"):
+        arn(role)
+    assert core._credentials is None  # nor was it asked for what it has
 
 
 def test_a_parent_without_credentials_is_told_of(sandbox):
