@@ -218,6 +218,24 @@ def test_who_knows_no_more_than_the_id_of_a_key_gets_nothing_that_it_has_got(
     assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
 
 
+def test_keys_that_a_profile_has_share_its_mfa_session(logged_in):
+    parent = boto3.Session(*keys_of(logged_in, "alice"))
+    serial = logged_in.organisation.user("alice").mfa_serial
+    role = sts_plugin.assume_role(parent, f"{ROLE}Audit", mfa_serial=serial)
+    assert "assumed-role/Audit/" in arn(role)
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_half_a_pair_in_a_profile_is_nothing_to_who_has_keys(
+    sandbox, bobs_keys, monkeypatch
+):
+    with (sandbox.folder / "config").open("a") as file:
+        file.write("\n[profile half]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
+    monkeypatch.setenv("AWS_PROFILE", "half")
+    role = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+
+
 def test_credentials_of_a_role_are_that_role_in_another_session_too(sandbox, bob):
     tagged = sts_plugin.assume_role(bob, f"{ROLE}Tagged")
     core = botocore.session.Session()

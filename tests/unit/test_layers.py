@@ -146,8 +146,8 @@ TABLE = {
     "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
     "cli.execute": (
-        "environment errors profiles shells mfa.descriptor engine cli.common cli.running"
-        " cli.supplying"
+        "environment errors profiles shells mfa.descriptor engine cli.common"
+        " cli.running cli.supplying"
     ),
     "cli.running": "core_dumps settings terminal cli.common",
     "cli.serve": (
