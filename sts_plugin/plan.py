@@ -120,7 +120,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
         chain = Chain(source, tuple(then), selected)
     elif given:
         selected = profiles[name] if explicit else profiles.get(name)
-        chain = Chain(given_source(name, given, selected), (), selected)
+        chain = Chain(given_source(name, given, selected, profiles), (), selected)
         chain = _continued(chain, then)
     else:
         chain = follow(profiles, name, environ, explicit=explicit)

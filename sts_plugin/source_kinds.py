@@ -248,23 +248,37 @@ def static_source(profile: Profile) -> SourceHop:
 
 
 def given_source(
-    profile: str, given: Credentials, selected: Profile | None
+    profile: str, given: Credentials, selected: Profile | None, profiles: Profiles
 ) -> SourceHop:
     """Return the source that credentials are which a program has.
 
-    Where they are what the profile ``selected`` has in its file, they are that.
+    Where they are what the profile ``selected`` has in its file, they are that; where
+    another profile has them, what it has got is for them, too. All of them counts: a
+    program may have them from somebody who knows no more than the id of another's key.
     """
-    if selected and source_kind(selected) == "static":
-        own = static_source(selected)
-        if own.identity == given.access_key_id:
-            return own
+    if selected and source_kind(selected) == "static" and _holds(selected, given):
+        return static_source(selected)
+    known = any(_holds(one, given) for one in profiles.profiles.values())
+    token = given.session_token
+    secrets = [given.secret_access_key.reveal(), token.reveal() if token else ""]
+    apart = () if known else (digest("secret", *secrets),)
     return SourceHop(
         "given",
         profile,
         given.access_key_id,
-        digest("keys", given.access_key_id),
+        digest("keys", given.access_key_id, *apart),
         explicit=False,
-        long_term=not given.session_token,
+        long_term=not token,
+    )
+
+
+def _holds(profile: Profile, given: Credentials) -> bool:
+    """Whether a profile has these very credentials in a file."""
+    in_file, token = static_keys(profile)
+    found = [in_file[key].value for key in (KEY_ID, SECRET) if key in in_file]
+    said = [given.access_key_id, given.secret_access_key.reveal()]
+    return found == said and token == (
+        given.session_token.reveal() if given.session_token else ""
     )
 
 

@@ -76,6 +76,10 @@ def execute(options: argparse.Namespace) -> int:
     command = chosen(options.program, environ)
     if (code := missing(command[0], environ)) is not None:
         return code
+    if os.environ.get("STS_PLUGIN_TOTP_FD"):
+        from sts_plugin.mfa.descriptor import keep_back  # noqa: PLC0415 - few have it
+
+        keep_back(os.environ)  # it may not be read, and is not for the command
     if options.refresh:
         return _supplied(command, environ, options)
     variables = _variables(environ, options)

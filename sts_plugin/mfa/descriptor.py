@@ -8,6 +8,7 @@ a descriptor is the process's, and a pipe gives nothing twice.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -22,7 +23,7 @@ from sts_plugin.model import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VARIABLE", "inherited"]
+__all__ = ["VARIABLE", "inherited", "keep_back"]
 
 VARIABLE: Final = "STS_PLUGIN_TOTP_FD"
 
@@ -33,6 +34,7 @@ HINT: Final = (
     f"open it where the program is started: {VARIABLE}=3 sts-plugin login 3< <(command)"
 )
 
+_KEPT: dict[str, int] = {}
 _READ: dict[str, Secret] = {}
 _READING = threading.Lock()
 
@@ -53,7 +55,37 @@ def inherited(environ: Mapping[str, str], *, seconds: float) -> Secret | None:
         return _READ[number]
 
 
+def keep_back(environ: Mapping[str, str]) -> None:
+    """Keep the descriptor for us: no program that takes our place or inherits finds it.
+
+    What is no use is left as it is: whoever needs the seed is told of it.
+    """
+    number = environ.get(VARIABLE)
+    with _READING, contextlib.suppress(ConfigurationError):
+        if number and number not in _READ and number not in _KEPT:
+            _KEPT[number] = _mine(number)
+
+
 def _take(number: str, seconds: float) -> Secret:
+    kept = _KEPT.pop(number, None)
+    mine = _mine(number) if kept is None else kept
+    try:
+        is_file = stat.S_ISREG(os.fstat(mine).st_mode)
+        text = within(seconds, lambda: _text(mine, file=is_file))
+    except TimeoutError:
+        raise NoAnswer(
+            f"{VARIABLE}={number}: the end of the seed did not come within"
+            f" {seconds:.0f} seconds",
+            hint="let the command behind it write one line and end",
+            person=False,
+        ) from None
+    if text is None:
+        raise _wrong(number, f"cannot be read, or has more than {TEXT_BYTES_MAX} bytes")
+    return text
+
+
+def _mine(number: str) -> int:
+    """Return a descriptor of our own for what was inherited, and close that."""
     if not re.fullmatch(r"[0-9]{1,6}", number):
         raise _wrong(number, "is not the number of a file descriptor")
     descriptor = int(number)
@@ -69,23 +101,11 @@ def _take(number: str, seconds: float) -> Secret:
         kinds = (stat.S_ISFIFO, stat.S_ISSOCK, stat.S_ISREG)
         if not any(is_kind(found.st_mode) for is_kind in kinds):
             raise _wrong(number, "is neither a pipe nor a file")
-        mine = _owned(descriptor)
+        return _owned(descriptor)
     except OSError:
         raise _wrong(
             number, "is closed: not every program hands it on to those it starts"
         ) from None
-    try:
-        text = within(seconds, lambda: _text(mine, file=stat.S_ISREG(found.st_mode)))
-    except TimeoutError:
-        raise NoAnswer(
-            f"{VARIABLE}={number}: the end of the seed did not come within"
-            f" {seconds:.0f} seconds",
-            hint="let the command behind it write one line and end",
-            person=False,
-        ) from None
-    if text is None:
-        raise _wrong(number, f"cannot be read, or has more than {TEXT_BYTES_MAX} bytes")
-    return text
 
 
 def _owned(descriptor: int) -> int:

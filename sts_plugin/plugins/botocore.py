@@ -152,10 +152,6 @@ class StsPluginProvider:
     METHOD = "sts-plugin"
     CANONICAL_NAME = "customStsPlugin"  # botocore reserves the plain names for itself
 
-    # What a program wants besides, and has instead: see ``LongWay``.
-    _then: Sequence[Link] = ()
-    _given: Callable[[], Credentials] | None = None
-
     # What credentials are, in the host.
     STATIC: Any = StaticCredentials
     REFRESHABLE: Any = RefreshableCredentials
@@ -211,14 +207,18 @@ class StsPluginProvider:
         return self._deferred(fetch, notes), notes
 
     def _fetch(self, words: list[str], environ: Mapping[str, str]) -> Fetch:
+        then, given = self._wanted()
         return Fetch(
             words,
             environ,
             said=self._said,
             engine=lambda environ: self._engines.get(environ, self._make_engine),
-            then=self._then,
-            given=self._given,
+            then=then,
+            given=given,
         )
+
+    def _wanted(self) -> Wanted:
+        return (), None
 
     def _deferred(self, fetch: Fetch, notes: Iterable[str]) -> Any:  # noqa: ANN401 - the botocore seam
         made = self.DEFERRED(
@@ -264,8 +264,11 @@ class StsPluginProvider:
         return safe_to_fork(credentials)
 
 
-Asked = tuple[list[str], dict[str, str]]
+Asked = tuple[list[str], "Mapping[str, str]"]
 """Words and an environment, as for ``Fetch``."""
+
+Wanted = tuple["Sequence[Link]", "Callable[[], Credentials] | None"]
+"""What a program wants besides, and has instead: see ``LongWay``."""
 
 
 def settled(session: Any, profile: str, region: str | None) -> Asked:  # noqa: ANN401 - the botocore seam

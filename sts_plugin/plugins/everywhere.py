@@ -8,7 +8,6 @@ another botocore before its own would go on with that.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from typing import TYPE_CHECKING, Any
@@ -43,15 +42,19 @@ def _initialize(session: Any) -> None:  # noqa: ANN401 - the botocore seam
 
 
 class _Waiting(MetaPathFinder):
-    """Finds botocore as the others do, once, and registers us when it is there."""
+    """Finds botocore as the others do, and registers us when it has been imported.
+
+    Whoever only looks whether it is installed changes nothing.
+    """
 
     def find_spec(
-        self, name: str, _path: Sequence[str] | None, _target: object = None
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name != NAME:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        others = [one for one in sys.meta_path if not isinstance(one, _Waiting)]
+        found = (one.find_spec(name, path, target) for one in others)
+        spec = next(filter(None, found), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Registering(spec.loader)
         return spec
@@ -71,4 +74,5 @@ class _Registering(Loader):
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
+        sys.meta_path[:] = [one for one in sys.meta_path if type(one) is not _Waiting]
         _register_at(module)

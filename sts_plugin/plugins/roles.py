@@ -11,7 +11,7 @@ words, signs the call with what it has.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.credentials import CredentialResolver
@@ -25,11 +25,12 @@ from sts_plugin.plugins.botocore import StsPluginProvider, provider_of, settled
 from sts_plugin.session_names import session_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from sts_plugin.chain import Link
-    from sts_plugin.plugins.botocore import Asked
+    from sts_plugin.plugins.botocore import Asked, Wanted
+    from sts_plugin.plugins.fetch import Fetch
 
 __all__ = ["Host", "OfRole", "RoleProvider", "assume_role", "nothing_here", "own"]
 
@@ -37,9 +38,6 @@ SessionT = TypeVar("SessionT")
 
 BOTOCORES = ("aiobotocore", "awscli", "botocore", "sts_plugin")
 """Whose providers look for credentials where the engine looks."""
-
-COMPONENT = "sts_plugin_role"
-"""Under this name a session of ours keeps what it stands for."""
 
 
 def assume_role(
@@ -63,16 +61,10 @@ def assume_role(
             os.environ
         )
     link = checked_link(role_link(role_arn, {**options, **named}))
-    before = _role_of(core)
-    role = Role(
-        parent=before.parent if before else core,
-        links=(*(before.links if before else ()), link),
-    )
     host = _host(kind)
     child = host.session()
     _settle(child, core, region_name or core.get_config_variable("region"))
-    child.register_component(COMPONENT, role)
-    chain = host.chain([host.provider(child, role)])
+    chain = host.chain([host.provider(child, core, link)])
     child.register_component("credential_provider", chain)
     if core is session:
         return child  # type: ignore[no-any-return]
@@ -86,7 +78,7 @@ class Host:
 
     session: Callable[[], Any]
     chain: Callable[[list[Any]], Any]
-    provider: Callable[[Any, Role], Any]
+    provider: Callable[[Any, Any, Link], Any]
     wrapper: Callable[[], Any]
 
 
@@ -105,22 +97,17 @@ def _boto3() -> Any:  # noqa: ANN401 - a class
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """What a session of ours stands for: roles, one after the other, behind a parent.
+class Standing:
+    """What a session asks for, or has: roles, one after the other, behind a start.
 
-    ``parent`` is the botocore session whose credentials sign the first call.
+    ``words`` and ``environ`` are as ``settled`` returns them; ``given`` returns what
+    signs the first call, where that is not what they lead to.
     """
 
-    parent: Any
-    links: tuple[Link, ...]
-
-
-def _role_of(core: Any) -> Role | None:  # noqa: ANN401 - the botocore seam
-    try:
-        found: Role = core.get_component(COMPONENT)
-    except ValueError:  # as botocore says that there is none
-        return None
-    return found
+    words: list[str]
+    environ: Mapping[str, str] = field(repr=False)  # it may hold secrets
+    given: Callable[[], Credentials] | None = None
+    links: tuple[Link, ...] = ()
 
 
 def _settle(child: Any, core: Any, region: str | None) -> None:  # noqa: ANN401 - the botocore seam
@@ -137,26 +124,62 @@ def _settle(child: Any, core: Any, region: str | None) -> None:  # noqa: ANN401 
 
 
 class OfRole(StsPluginProvider):
-    """What a provider for a role asks; ``_own`` is to be what its parent has itself."""
+    """What a provider for a role asks; ``_own`` is to be what its parent has itself.
 
-    def __init__(self, session: Any, role: Role) -> None:  # noqa: ANN401 - the botocore seam
+    What the session stands for is settled once, when somebody needs to know it.
+    """
+
+    def __init__(self, session: Any, parent: Any, link: Link) -> None:  # noqa: ANN401 - the botocore seam
         super().__init__(session)
-        self._parent, self._then = role.parent, role.links
+        self._parent = parent
+        self._link = link
+        self._settled: dict[str, Standing] = {}
+
+    @property
+    def standing(self) -> Standing:
+        """What the session stands for: its role, behind what its parent does."""
+        if not self._settled:
+            before = self._before()
+            links = (*before.links, self._link)
+            # In one step: threads may come at a time.
+            self._settled.setdefault("", replace(before, links=links))
+        return self._settled[""]
+
+    def _before(self) -> Standing:
+        """Return what the parent stands for now.
+
+        One that has its credentials stays who it is, whoever gave them to it.
+        """
+        parent = self._parent
+        loaded = parent._credentials  # noqa: SLF001 - asking for them would load them
+        if standing := getattr(loaded, "standing", None):
+            return standing  # type: ignore[no-any-return] # that of another OfRole
+        if asked := getattr(loaded, "settled", None):
+            return Standing(*asked)
+        if loaded is None and (ours := _role_of(parent)):
+            return ours.standing
+        profile = parent.get_config_variable("profile") or "default"
+        words, environ = settled(parent, profile, None)
+        if loaded is None and _as_botocore_made_it(parent):
+            return Standing(words, environ)
+        return Standing(words, environ, self._own)
 
     def _asked(self) -> Asked:
-        loaded = self._parent._credentials  # noqa: SLF001 - asking would load them
-        asked: Asked | None = getattr(loaded, "settled", None)
-        if asked is None:
-            profile = self._parent.get_config_variable("profile") or "default"
-            asked = settled(self._parent, profile, None)
-            if loaded is not None or not _as_botocore_made_it(self._parent):
-                self._given = self._own
-        words, environ = asked
+        standing = self.standing
         said = [
             sorted((key, one.value) for key, one in link.profile.config.items())
-            for link in self._then
+            for link in standing.links
         ]
-        return [*words, digest(said)], environ
+        return [*standing.words, digest(said)], standing.environ
+
+    def _wanted(self) -> Wanted:
+        return self.standing.links, self.standing.given
+
+    def _deferred(self, fetch: Fetch, notes: Iterable[str]) -> Any:  # noqa: ANN401 - the botocore seam
+        made = super()._deferred(fetch, notes)
+        # They tell whose they are, in whatever session somebody puts them.
+        made.standing = self.standing
+        return made
 
     def _own(self) -> Credentials:
         raise NotImplementedError
@@ -194,12 +217,43 @@ def own(
     )
 
 
-def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam
-    """Whether a session that has not looked for credentials will look where we do."""
+def _resolver_of(core: Any) -> Any:  # noqa: ANN401 - the botocore seam
+    """Return the chain of a session, None if it has yet to be made."""
     components = core._components  # noqa: SLF001 - there is no other way to look
-    if resolver := components._components.get("credential_provider"):  # noqa: SLF001
-        whose = [type(one).__module__ for one in resolver.providers]
-    else:
-        make = components._deferred.get("credential_provider")  # noqa: SLF001
-        whose = [getattr(make, "__module__", "")]
-    return all(one.partition(".")[0] in BOTOCORES for one in whose)
+    return components._components.get("credential_provider")  # noqa: SLF001
+
+
+def _role_of(core: Any) -> OfRole | None:  # noqa: ANN401 - the botocore seam
+    """Return the provider of a session of ours, if it is still all of its chain."""
+    resolver = _resolver_of(core)
+    match resolver.providers if resolver else []:
+        case [OfRole() as ours]:
+            return ours
+    return None
+
+
+def _as_botocore_made_it(core: Any) -> bool:  # noqa: ANN401 - the botocore seam
+    """Whether a session that has not looked for credentials will look where we do.
+
+    A chain that is there may have lost a provider, or have one of botocore's that
+    reads another file, or be from before the profile was named.
+    """
+    resolver = _resolver_of(core)
+    if resolver is None:
+        make = core._components._deferred.get("credential_provider")  # noqa: SLF001 - as above
+        return getattr(make, "__module__", "").partition(".")[0] in BOTOCORES
+    others = [
+        one for one in resolver.providers if not isinstance(one, StsPluginProvider)
+    ]
+    usual = core._create_credential_resolver().providers  # noqa: SLF001 - as botocore does
+    return [_told_by(one) for one in others] == [_told_by(one) for one in usual]
+
+
+def _told_by(provider: Any) -> tuple[type, dict[str, Any]]:  # noqa: ANN401 - the botocore seam
+    """Return what tells a provider of botocore's from one that looks elsewhere."""
+    said = {
+        name: value
+        for name, value in vars(provider).items()
+        if isinstance(value, str) or name in {"environ", "_mapping"}
+    }
+    return type(provider), said

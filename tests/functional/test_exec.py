@@ -431,6 +431,28 @@ def test_the_seed_by_a_descriptor_is_not_for_the_command(environ, sandbox):
     assert "STS_PLUGIN_TOTP_FD" not in done.stdout
 
 
+@pytest.mark.parametrize("how", ["", "--refresh"])
+def test_a_seed_that_was_not_needed_is_not_for_the_command_either(
+    environ, logged_in, how
+):
+    command = (
+        f"sts-plugin exec {how} --profile audit -- sh -c 'cat <&7'"
+        f" 7< <(cat {logged_in.folder}/alice.totp)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=environ | {"STS_PLUGIN_TOTP_FD": "7"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert logged_in.journal.count("GetSessionToken") == 0  # it was not read
+    assert done.stdout == ""
+    assert "descriptor" in done.stderr
+    assert done.returncode != 0
+
+
 def test_the_token_is_nowhere_but_in_the_environment(run, environ, tmp_path):
     script = (
         'echo "$AWS_CONTAINER_AUTHORIZATION_TOKEN";'

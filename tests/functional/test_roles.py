@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -26,6 +27,7 @@ POLICY = {
     "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}],
 }
 ADMIN = "arn:aws:iam::333333333333:role/Admin"
+TAGGED_NEXT = "arn:aws:iam::333333333333:role/TaggedNext"
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +193,124 @@ def test_a_provider_of_the_programs_own_signs_the_call(sandbox, bobs_keys):
     assert "assumed-role/Batch/" in arn(role)
 
 
+def keys_of(sandbox, name):
+    user = sandbox.organisation.user(name)
+    return user.access_key_id, user.secret_access_key
+
+
+def signers(sandbox):
+    """The keys of those who asked for a role, in that order."""
+    calls = sandbox.journal.calls()
+    return [one.access_key_id for one in calls if one.action == "AssumeRole"]
+
+
+@pytest.mark.parametrize("profile", ["bob", "audit"])
+def test_who_knows_no_more_than_the_id_of_a_key_gets_nothing_that_it_has_got(
+    sandbox, bobs_keys, monkeypatch, profile
+):
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    role = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+    somebody = boto3.Session(bobs_keys[0], "x" * 40)
+    with pytest.raises(CredentialRetrievalError, match="SignatureDoesNotMatch"):
+        arn(sts_plugin.assume_role(somebody, f"{ROLE}Batch"))
+    again = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert arn(again) == arn(role)
+    assert sandbox.journal.count("AssumeRole", outcome="ok") == 1
+
+
+def test_keys_that_a_profile_has_share_its_mfa_session(logged_in):
+    parent = boto3.Session(*keys_of(logged_in, "alice"))
+    serial = logged_in.organisation.user("alice").mfa_serial
+    role = sts_plugin.assume_role(parent, f"{ROLE}Audit", mfa_serial=serial)
+    assert "assumed-role/Audit/" in arn(role)
+    assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_half_a_pair_in_a_profile_is_nothing_to_who_has_keys(
+    sandbox, bobs_keys, monkeypatch
+):
+    with (sandbox.folder / "config").open("a") as file:
+        file.write("\n[profile half]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n")
+    monkeypatch.setenv("AWS_PROFILE", "half")
+    role = sts_plugin.assume_role(boto3.Session(*bobs_keys), f"{ROLE}Batch")
+    assert "assumed-role/Batch/" in arn(role)
+
+
+def test_credentials_of_a_role_are_that_role_in_another_session_too(sandbox, bob):
+    tagged = sts_plugin.assume_role(bob, f"{ROLE}Tagged")
+    core = botocore.session.Session()
+    core._credentials = tagged.get_credentials()  # as many programs do it
+    role = sts_plugin.assume_role(boto3.Session(botocore_session=core), TAGGED_NEXT)
+    assert "assumed-role/TaggedNext/" in arn(role)
+    assert [one["RoleArn"] for one in sent(sandbox)] == [f"{ROLE}Tagged", TAGGED_NEXT]
+
+
+def test_keys_that_a_session_of_ours_was_given_sign_the_call(sandbox, bob):
+    core = sts_plugin.assume_role(bob, f"{ROLE}Tagged")._session
+    alices = keys_of(sandbox, "alice")
+    parent = boto3.Session(*alices, botocore_session=core)
+    assert "assumed-role/Batch/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Batch"))
+    assert signers(sandbox) == [alices[0]]
+
+
+def test_a_role_that_has_its_credentials_stays_behind_who_it_was(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    tagged = sts_plugin.assume_role(boto3.Session(), f"{ROLE}Tagged")
+    assert "assumed-role/Tagged/" in arn(tagged)
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    assert "TaggedNext" in arn(sts_plugin.assume_role(tagged, TAGGED_NEXT))
+    assert keys_of(sandbox, "alice")[0] not in signers(sandbox)
+
+
+def without_the_environment(core, keys, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys[1])
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    core.get_component("credential_provider").remove("env")
+
+
+def with_another_file(core, keys, monkeypatch):
+    del keys
+    file = botocore.credentials.SharedCredentialProvider(
+        os.environ["AWS_SHARED_CREDENTIALS_FILE"], profile_name="bob"
+    )
+    chain = botocore.credentials.CredentialResolver([file])
+    core.register_component("credential_provider", chain)
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+
+
+def with_a_profile_that_is_named_too_late(core, keys, monkeypatch):
+    del keys
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    core.get_component("credential_provider")
+    core.set_config_variable("profile", "alice")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [without_the_environment, with_another_file, with_a_profile_that_is_named_too_late],
+)
+def test_a_chain_of_botocores_that_looks_elsewhere_is_asked(
+    sandbox, monkeypatch, changed
+):
+    core = botocore.session.Session()
+    changed(core, keys_of(sandbox, "alice"), monkeypatch)
+    assert "Batch" in arn(sts_plugin.assume_role(core, f"{ROLE}Batch"))
+    assert arn(core).endswith("user/bob")
+    assert signers(sandbox) == [keys_of(sandbox, "bob")[0]]
+
+
+def test_a_chain_that_is_as_botocore_made_it_is_still_one_plan(logged_in):
+    core = botocore.session.Session(profile="prod-admin")
+    assert sts_plugin.register(core).get_component("credential_provider")
+    role = sts_plugin.assume_role(core, f"{ROLE}Nobody")
+    assert core._credentials is None
+    with pytest.raises(CredentialRetrievalError, match="Nobody"):
+        arn(role)
+    assert core._credentials is None  # nor was it asked for what it has
+
+
 def test_a_parent_without_credentials_is_told_of(sandbox):
     with pytest.raises(CredentialRetrievalError, match="no credentials") as caught:
         arn(sts_plugin.assume_role(chain_of("mine", None), f"{ROLE}Batch"))
@@ -294,6 +414,23 @@ def test_a_line_in_a_pth_file_registers_all_programs(logged_in, environ, tmp_pat
     )
     assert ":assumed-role/Admin/" in said[0]
     assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_whoever_looks_for_botocore_first_does_not_keep_programs_from_it(environ):
+    said = said_by(
+        """
+        import sts_plugin
+        sts_plugin.register_everywhere()
+        import importlib.util, sys
+        print(importlib.util.find_spec("botocore").name, "botocore" in sys.modules)
+        import botocore.session
+        chain = botocore.session.Session().get_component("credential_provider")
+        print([one.METHOD for one in chain.providers].count("sts-plugin"))
+        print(sum(type(one).__name__ == "_Waiting" for one in sys.meta_path))
+        """,
+        environ,
+    )
+    assert said == ["botocore", "False", "1", "0"]
 
 
 # --- What the parent is counts from when it is settled ---

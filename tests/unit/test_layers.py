@@ -154,7 +154,8 @@ TABLE = {
     "cli.discreet": "",
     "cli.sandbox": "errors cli.common sandbox.*",
     "cli.execute": (
-        "environment errors profiles shells engine cli.common cli.running cli.supplying"
+        "environment errors profiles shells mfa.descriptor engine cli.common"
+        " cli.running cli.supplying"
     ),
     "cli.running": "core_dumps settings terminal cli.common",
     "cli.serve": (
@@ -260,7 +261,7 @@ TYPES = {
     "plugins.long_way": "model chain plugins.ahead plugins.quick",
     "plugins.aio_roles": "model",
     "plugins.smithy": "engine plugins.quick",
-    "plugins.roles": "chain plugins.botocore",
+    "plugins.roles": "chain plugins.botocore plugins.fetch",
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",

@@ -25,6 +25,7 @@ from sts_plugin.mfa.asking import _Sent
 from sts_plugin.model import Call, Credentials, Life, Origin, Secret, Setting
 from sts_plugin.otpauth import Seed
 from sts_plugin.plugins.quick import Known
+from sts_plugin.plugins.roles import Standing
 from sts_plugin.records import Asked
 from sts_plugin.store import Entry
 from sts_plugin.sts import IdentityToken
@@ -48,7 +49,6 @@ PLAIN = {
     "Credentials": "access_key_id expiration account_id",
     "Device": "serial profile file",
     "Host": "session chain provider wrapper",
-    "Role": "parent links",
     "Endpoint": (
         "region url legacy profile fallback region_from url_from keys ca_bundle"
     ),
@@ -80,6 +80,7 @@ PLAIN = {
     "Setting": "key origin profile",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
+    "Standing": "words given links",
     "Supplied": "endpoint first",  # Credentials
     "Taken": "path left",
     "Time": "seconds budget now",
@@ -98,6 +99,7 @@ HIDDEN = {
     "Known": "metadata",
     "Section": "values",
     "Setting": "value",
+    "Standing": "environ",
     "_Sent": "result",  # Credentials
 }
 
@@ -166,6 +168,7 @@ HOLDERS = {
     "Setting": lambda: Setting("aws_secret_access_key", CANARY, HERE),
     "Known": lambda: Known({"secret_key": CANARY}, [], due=False),
     "Section": lambda: Section("h", "p", 1, None, {"aws_secret_access_key": CANARY}),
+    "Standing": lambda: Standing([], {"AWS_SECRET_ACCESS_KEY": CANARY}),
     "_Sent": lambda: _Sent(credentials()),
 }
 MASKED = sorted(HOLDERS.keys() - (HIDDEN.keys() - {"_Sent"}))
