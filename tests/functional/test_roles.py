@@ -17,9 +17,11 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import CredentialRetrievalError
+from herd import await_that
 
 import sts_plugin
 from sts_plugin.errors import ConfigurationError, NothingHere
+from sts_plugin.plugins import quick
 
 ROLE = "arn:aws:iam::222222222222:role/"
 POLICY = {
@@ -467,7 +469,30 @@ def test_a_registered_parent_stays_who_it_was_when_it_was_used(logged_in, monkey
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
     logged_in.journal.clear()
     assert "assumed-role/Audit/" in arn(sts_plugin.assume_role(parent, f"{ROLE}Audit"))
+    monkeypatch.setenv("AWS_PROFILE", "alice")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    again = sts_plugin.assume_role(boto3.Session(), f"{ROLE}Audit")
+    assert "assumed-role/Audit/" in arn(again)  # the same question, answered by then
+    assert logged_in.journal.count("AssumeRole") == 1
     assert logged_in.journal.count("GetSessionToken") == 0
+
+
+def test_what_is_remembered_of_a_profile_is_not_for_the_keys_beside_it(
+    logged_in, monkeypatch, mocker
+):
+    monkeypatch.setenv("AWS_PROFILE", "bob")
+    alice = logged_in.organisation.user("alice")
+    answered = mocker.spy(quick, "answer")
+
+    def key(*keys):
+        parent = boto3.Session(*keys)
+        role = sts_plugin.assume_role(parent, f"{ROLE}Batch", role_session_name="me")
+        return role.get_credentials().get_frozen_credentials().access_key
+
+    # A record is written once the files are older than a moment.
+    await_that(lambda: key() and answered.spy_return is not None)
+    assert key(alice.access_key_id, alice.secret_access_key) != key()
+    assert callers(logged_in) == ["bob", "alice"]
 
 
 def test_a_parent_that_has_the_keys_of_its_profile_gets_its_mfa_session(logged_in):
