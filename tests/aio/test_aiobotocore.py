@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import subprocess
 import sys
+import threading
 
 import anyio
 import pytest
@@ -19,6 +19,7 @@ from tasks import FIFTY, ONE_OF_EACH, actions, crowd, in_loops, triple
 
 import sts_plugin
 from sts_plugin.errors import CannotAsk, ConfigurationError, Unreachable
+from sts_plugin.plugins.fetch import Fetch
 from sts_plugin.sandbox import Sandbox
 
 ADMIN = "arn:aws:sts::333333333333:assumed-role/Admin/"
@@ -136,6 +137,7 @@ def test_loading_asks_nobody_and_makes_no_call(sandbox):
 
 PROGRAM = """
 import sys
+import threading
 import boto3, sts_plugin
 sts_plugin.register(boto3.Session(profile_name="prod-admin"))
 print(sorted(name for name in sys.modules if "aio" in name))
@@ -334,12 +336,17 @@ def test_the_user_agent_says_how_each_task_has_its_credentials(in_silent, cached
     assert "i" in metrics.pop()  # CREDENTIALS_STS_ASSUME_ROLE
 
 
-def test_nothing_holds_the_loop_up_for_long(in_silent, caplog):
-    caplog.set_level(logging.DEBUG, "asyncio")
+@pytest.mark.parametrize("name", ["known", "long_way", "__call__"])
+def test_no_work_of_ours_is_done_in_the_thread_of_the_loop(
+    in_silent, monkeypatch, name
+):
+    work, threads = getattr(Fetch, name), set()
 
-    async def main():
-        asyncio.get_running_loop().slow_callback_duration = 0.2
-        return await crowd(*[lambda: triple(new_session())] * 3)
+    def noted(self):
+        threads.add(threading.get_ident())
+        return work(self)
 
-    asyncio.run(main(), debug=True)
-    assert [one.message for one in caplog.records if "Executing" in one.message] == []
+    monkeypatch.setattr(Fetch, name, noted)
+    asyncio.run(crowd(*[lambda: triple(new_session())] * 3))
+    assert threads
+    assert threading.get_ident() not in threads

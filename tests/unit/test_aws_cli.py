@@ -34,7 +34,7 @@ def test_a_session_gets_one_provider_before_botocores_own(emit):
 def test_an_unknown_host_is_told_in_one_line_that_we_are_not_used(emit, capsys):
     emit(object())
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("sts-plugin: not used: TypeError: register wants a botocore")
+    assert line.startswith("sts-plugin: not used: TypeError: register wants a session")
 
 
 def test_where_stderr_is_closed_nothing_is_told(emit, monkeypatch):
