@@ -43,7 +43,7 @@ SessionT = TypeVar("SessionT")
 
 
 def register(session: SessionT) -> SessionT:
-    """Let a botocore or boto3 session get its credentials through sts-plugin.
+    """Let a session of an SDK get its credentials through sts-plugin.
 
     Returns the session. Profile and region are read when credentials are first
     needed, so they may be set after this call. Credentials that the session had
