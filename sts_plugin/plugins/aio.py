@@ -100,7 +100,7 @@ class AioStsPluginProvider(StsPluginProvider):
 
     async def load(self) -> Any:  # noqa: ANN401 - the botocore seam
         """Do the same as the provider of botocore."""
-        asked = self._asked()
+        asked = speaking_botocore(self._asked)()
         if asked is None:
             return None
         if self._loading is None or self._loading[0] != asked:

@@ -174,7 +174,7 @@ class StsPluginProvider:
         Makes no call and asks nobody where that can wait until the credentials are
         used. Raises CredentialRetrievalError for a profile that can never work.
         """
-        asked = self._asked()
+        asked = speaking_botocore(self._asked)()
         if asked is None:
             return None
         credentials, notes = speaking_botocore(lambda: self._load(*asked))()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.credentials import CredentialResolver
 from botocore.session import Session
 
-from sts_plugin.errors import NothingHere
+from sts_plugin.errors import ConfigurationError, NothingHere
 from sts_plugin.given import checked_link, role_link
 from sts_plugin.keys import digest
 from sts_plugin.model import Credentials, Secret
@@ -134,6 +134,7 @@ class OfRole(StsPluginProvider):
         self._parent = parent
         self._link = link
         self._settled: dict[str, Standing] = {}
+        self._profile = session.instance_variables().get("profile")
 
     @property
     def standing(self) -> Standing:
@@ -165,6 +166,12 @@ class OfRole(StsPluginProvider):
         return Standing(words, environ, self._own)
 
     def _asked(self) -> Asked:
+        profile = self._session.instance_variables().get("profile")
+        if profile != self._profile:  # boto3.Session(botocore_session=, profile_name=)
+            raise ConfigurationError(
+                f'the session of a role was given the profile "{profile}" afterwards',
+                hint="make a session of its own for the profile",
+            )
         standing = self.standing
         said = [
             sorted((key, one.value) for key, one in link.profile.config.items())

@@ -16,7 +16,7 @@ import botocore.credentials
 import botocore.session
 import pytest
 from botocore.config import Config
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import CredentialRetrievalError, InvalidConfigError
 from herd import await_that
 
 import sts_plugin
@@ -317,6 +317,15 @@ def test_a_parent_without_credentials_is_told_of(sandbox):
     with pytest.raises(CredentialRetrievalError, match="no credentials") as caught:
         arn(sts_plugin.assume_role(chain_of("mine", None), f"{ROLE}Batch"))
     assert isinstance(caught.value.__cause__, NothingHere)
+
+
+def test_a_profile_that_a_role_is_given_afterwards_is_an_error(sandbox):
+    # Whoever names it means it, and the session would go on as the role.
+    core = sts_plugin.assume_role(botocore.session.Session(profile="bob"), ADMIN)
+    session = boto3.Session(botocore_session=core, profile_name="alice")
+    with pytest.raises(InvalidConfigError, match='profile "alice" afterwards'):
+        session.get_credentials()
+    assert sandbox.journal.calls() == ()
 
 
 def test_a_running_client_outlives_its_credentials(sandbox, bob):
