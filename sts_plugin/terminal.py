@@ -17,10 +17,10 @@ import select
 import signal
 import threading
 import time
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin.settings import PROMPT_TICK_SECONDS as TICK_SECONDS
+from sts_plugin.widths import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -157,38 +157,6 @@ class Drawing:
             return os.get_terminal_size(self._terminal).columns or COLUMNS_DEFAULT
         except OSError:
             return COLUMNS_DEFAULT
-
-
-def shortened(text: str, width: int) -> str:
-    """Return the text in at most ``width`` columns, its middle left out if need be."""
-    if _columns(text) <= width:
-        return text
-    dots = "..."[:width]
-    left = width - len(dots)
-    head = _first(text, left // 3)
-    tail = _first(text[::-1], left - left // 3)[::-1]
-    return f"{head}{dots}{tail}"
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(map(_width, text))
-
-
-def _width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
-def _first(text: str, width: int) -> str:
-    """Return as many of the first characters as fit."""
-    room = width
-    for place, character in enumerate(text):
-        room -= _width(character)
-        if room < 0:
-            return text[:place]
-    return text
 
 
 @contextlib.contextmanager

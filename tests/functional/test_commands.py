@@ -15,14 +15,16 @@ SECRETS = ("SecretAccessKey", "SessionToken")
 def test_explain_shows_each_hop_and_where_it_is_written(program, sandbox):
     done = program("explain", "--profile", "prod-admin")
     assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0] == "prod-admin"
-    kinds = [line.split()[1] for line in lines[1:5]]
-    assert kinds == ["source", "session", "role", "role"]
+    first, *lines = done.stdout.splitlines()
+    assert first == "prod-admin"
+    hops = [line.split() for line in lines if line.startswith(("├─", "└─"))]
+    kinds = [" ".join(words[1:3]) for words in hops]
+    assert kinds == ["1 source", "2 session", "3 role", "4 role"]
     config = (sandbox.folder / "config").read_text().splitlines()
     number = config.index("sts_plugin_role_arn = arn:aws:iam::333333333333:role/Admin")
-    assert f"{sandbox.folder / 'config'}:{number + 1}" in lines[4]
-    assert "not cached" in lines[4]
+    last = next(line for line in lines if "4 role" in line)
+    assert f"{sandbox.folder / 'config'}:{number + 1}" in last
+    assert "not cached" in last
     assert sandbox.journal.calls() == ()
 
 

@@ -30,7 +30,8 @@ TABLE = {
     "settings": "errors",
     "folders": "errors",
     "model": "settings",
-    "terminal": "settings",
+    "widths": "",
+    "terminal": "settings widths",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
@@ -84,12 +85,12 @@ TABLE = {
     "mfa.totp": "errors settings folders model private otpauth mfa.descriptor",
     "mfa.terminal": "errors settings terminal locks",
     "mfa.program": "errors settings commands job_control",
-    "mfa.shown": "terminal",
+    "mfa.shown": "widths",
     "mfa.display": "",
     "mfa.toolkits": "errors",
     "mfa.dialog": "errors settings mfa.program mfa.shown mfa.display mfa.toolkits",
     "mfa.assuan": "mfa mfa.program",
-    "mfa.conversation": "errors terminal mfa mfa.program mfa.shown mfa.assuan",
+    "mfa.conversation": "errors widths mfa mfa.program mfa.shown mfa.assuan",
     "mfa.gnupg": "errors files terminal",
     "mfa.pinentry": (
         "errors settings terminal locks job_control mfa.program mfa.display"
@@ -118,6 +119,9 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "overview": "errors limits plan",
+    "graph": "",
+    "diagrams": "mfa",
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -166,7 +170,13 @@ TABLE = {
         "watcher errors model job_control supply getting serve cli.common"
     ),
     "cli.ask": "errors files document client cli.common",
-    "cli.inspect": "errors settings model forms limits document cli.common",
+    "cli.look": "mfa widths",
+    "cli.explain": (
+        "diagrams document forms graph limits model overview profiles cli.common"
+        " cli.look"
+    ),
+    "cli.listing": "document overview profiles cli.common cli.look",
+    "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
     "cli.keys_add": (
         "errors model terminal keychain access_keys key_records key_files profiles mfa"
@@ -174,7 +184,7 @@ TABLE = {
     ),
     "cli.keys_kept": (
         "errors folders access_keys profiles source_kinds document engine cli.common"
-        " cli.confirm"
+        " cli.confirm cli.look"
     ),
     "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
     "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
@@ -186,7 +196,8 @@ TABLE = {
         "errors keys settings model limits seeds mfa mfa.totp mfa.command cli.common"
     ),
     "cli.mfa_kept": (
-        "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
+        "errors profiles document cli.watcher cli.common cli.confirm cli.look"
+        " cli.mfa_device"
     ),
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
@@ -245,11 +256,16 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "overview": "model profiles",
+    "graph": "model overview",
+    "diagrams": "graph",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
-    "cli.inspect": "store engine",
+    "cli.explain": "engine",
+    "cli.listing": "profiles",
+    "cli.status": "store",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
@@ -438,6 +454,7 @@ LEVELS = (
         "core_dumps",
         "warm",
         "shells",
+        "widths",
     ),
     ("settings", "tokens", "folders", "cache", "supply"),
     ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
@@ -471,7 +488,9 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background"),
+    ("engine", "rotation", "background", "overview"),
+    ("graph",),
+    ("diagrams",),
     ("records", "getting"),
     ("client", "plugins"),
     ("cli",),
