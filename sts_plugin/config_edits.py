@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from sts_plugin.ini import Section
 
-__all__ = ["Edit", "NewSection", "edited"]
+__all__ = ["Edit", "Edited", "NewSection", "Pair", "edited"]
+
+Pair = tuple[str | None, str | None]
+"""A line, without its end, as it was and as it is: None where there is none."""
 
 LINE: Final = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 """A line and its end, as ``ini`` splits a text: str.splitlines knows more ends."""
@@ -56,7 +59,18 @@ class NewSection:
     values: Mapping[str, str]
 
 
-def edited(text: str, path: str, edits: Sequence[Edit | NewSection]) -> str:
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The new text, and each line beside what it was: a difference without searching.
+
+    A file may hold keys.
+    """
+
+    text: str = field(repr=False)
+    pairs: tuple[Pair, ...] = field(repr=False)
+
+
+def edited(text: str, path: str, edits: Sequence[Edit | NewSection]) -> Edited:
     """Return the text with all edits made; ``path`` is for messages.
 
     Raises ConfigurationError for a text that cannot be parsed, and for an edit that
@@ -79,9 +93,9 @@ def edited(text: str, path: str, edits: Sequence[Edit | NewSection]) -> str:
             _refuse_blocks(section, edit, path)
             page.change(section, edit)
             wanted[edit.header] = _after(section.values, edit)
-    result = page.text()
+    result = page.result()
     try:
-        found = _content(sections_of(result, path))
+        found = _content(sections_of(result.text, path))
     except ConfigurationError:
         found = {}
     if found != wanted or list(found) != list(wanted):
@@ -128,7 +142,8 @@ class _Page:
         self._lines = [[one[1], one[2]] for one in LINE.finditer(text)]
         if len(self._lines) > 1 and self._lines[-1] == ["", ""]:
             del self._lines[-1]
-        self._ending = (self._lines[0][1] if self._lines else "") or "\n"
+        self._ending = self._lines[0][1] or "\n"
+        self._were = [line for line, _ in self._lines]
         self._gone: set[int] = set()
         self._before: dict[int, list[str]] = {}
         self._behind: dict[int, list[str]] = {}
@@ -170,17 +185,26 @@ class _Page:
             [*blank, f"[{section.header}]", *keys]
         )
 
-    def text(self) -> str:
+    def result(self) -> Edited:
         """Return all of it, changed."""
         out: list[str] = []
+        pairs: list[Pair] = []
+
+        def put(lines: Sequence[str]) -> None:
+            pairs.extend((None, one) for one in lines)
+            out.extend(one + self._ending for one in lines)
+
         for number, (line, end) in enumerate(self._lines, start=1):
-            out += [one + self._ending for one in self._before.get(number, ())]
+            put(self._before.get(number, ()))
             behind = self._behind.get(number, ())
-            if number not in self._gone:
-                # A file without a word has a line, and that is none.
-                out.append(line + (end or (self._ending if behind and line else "")))
-            out += [one + self._ending for one in behind]
-        return "".join(out)
+            gone = number in self._gone
+            # A file without a word has a line, and that is none.
+            if line or end:
+                pairs.append((self._were[number - 1], None if gone else line))
+                missing = self._ending if behind and not end else ""
+                out.append("" if gone else line + end + missing)
+            put(behind)
+        return Edited("".join(out), tuple(pairs))
 
     def _rewrite(
         self,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sts_plugin.model import Setting
     from sts_plugin.profiles import Profile
 
-__all__ = ["leads_home", "named_profile", "own_target", "without_us"]
+__all__ = ["is_ours", "leads_home", "named_profile", "own_target", "without_us"]
 
 
 def own_target(profile: Profile) -> Setting | None:
@@ -35,7 +35,12 @@ def own_target(profile: Profile) -> Setting | None:
     process = profile.plain("credential_process")
     if process is None or source_kind(profile) != "process":
         return None
-    return process if _is_ours(_words(process)) else None
+    return process if is_ours(process) else None
+
+
+def is_ours(process: Setting) -> bool:
+    """Whether a command line runs sts-plugin; raise for one that is none."""
+    return _is_ours(_words(process))
 
 
 def leads_home(profile: Profile, process: Setting) -> bool:

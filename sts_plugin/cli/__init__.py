@@ -37,6 +37,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "explain": ("explain",),
     "status": ("status",),
     "listing": ("list",),
+    "configure": ("configure",),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),
     "keys": ("keys",),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sts_plugin.sandbox import iam
 from sts_plugin.sandbox.actions import signed_actions
 from sts_plugin.sandbox.errors import EXPIRED_TOKEN, INVALID_TOKEN, StsError
 from sts_plugin.sandbox.estate import Ask, Estate
@@ -22,6 +23,7 @@ from sts_plugin.sandbox.journal import Call, Journal
 from sts_plugin.sandbox.signature import parse_authorization, verify_signature
 from sts_plugin.sandbox.trust import check_may_call
 from sts_plugin.sandbox.wire import (
+    NAMESPACE,
     Answer,
     Request,
     Result,
@@ -118,16 +120,19 @@ class Service:
         problem: StsError | None,
         fault: Fault | None,
     ) -> Answer:
+        of_iam = facts.parameters.get("Version") == iam.VERSION
+        namespace = iam.NAMESPACE if of_iam else NAMESPACE
         try:
             if problem is not None:
                 raise problem
-            result = self._act(request, facts)
+            act = self._act_as_iam if of_iam else self._act
+            result = act(request, facts)
         except StsError as error:
             facts.outcome = error.code
-            return render_error(error)
+            return render_error(error, namespace)
         if fault is not None:
             result = damage_result(fault, result)
-        return render_result(facts.action, result)
+        return render_result(facts.action, result, namespace)
 
     def _act(self, request: Request, facts: _Facts) -> Result:
         action, now = facts.action, self._estate.knobs.now()
@@ -151,7 +156,20 @@ class Service:
         ask = Ask(arguments, now, facts.region, key.expires_at)
         return self._signed[action](self._estate, key.caller, ask)
 
-    def _authenticate(self, request: Request, facts: _Facts, now: datetime) -> Key:
+    def _act_as_iam(self, request: Request, facts: _Facts) -> Result:
+        if facts.action != "ListMFADevices":
+            raise StsError(
+                "InvalidAction",
+                400,
+                f"Could not find operation {facts.action[:64]} for version"
+                f" {iam.VERSION}",
+            )
+        key = self._authenticate(request, facts, self._estate.knobs.now(), "iam")
+        return iam.list_mfa_devices(self._estate, key.caller, facts.parameters)
+
+    def _authenticate(
+        self, request: Request, facts: _Facts, now: datetime, service: str = "sts"
+    ) -> Key:
         authorization = parse_authorization(request)
         facts.access_key_id = authorization.access_key_id[:_LONGEST_NOTE]
         facts.region = authorization.region[:_LONGEST_NOTE]
@@ -161,7 +179,8 @@ class Service:
             raise StsError("InvalidClientTokenId", 403, INVALID_TOKEN)
         # The signature first: without the secret nobody learns that a key
         # existed and has expired.
-        verify_signature(request, authorization, key.secret_access_key, now)
+        secret = key.secret_access_key
+        verify_signature(request, authorization, secret, now, service)
         facts.caller_arn = key.caller.arn
         if key.expires_at is not None and now >= key.expires_at:
             raise StsError("ExpiredToken", 403, EXPIRED_TOKEN)
