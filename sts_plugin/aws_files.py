@@ -74,6 +74,8 @@ class AwsFile:
         for one in self.target.parent.iterdir():
             if one.name.startswith(prefix):  # left by a crash: it may hold keys
                 one.unlink(missing_ok=True)
+        if not self._is_as_it_was():
+            return False
         temporary = self.target.with_name(prefix + secrets.token_hex(8))
         try:
             with open(_create(temporary), "wb") as file:

@@ -175,7 +175,7 @@ def added(name: str, said: Mapping[str, str], command: str) -> NewSection:
 def header_of(name: str) -> str:
     """Return the header of a profile; raise for a name that none can have."""
     header = name if name == "default" else f"profile {shlex.quote(name)}"
-    if not name.isprintable() or section_name(header) != ("profile", name):
+    if not name or not name.isprintable() or section_name(header) != ("profile", name):
         raise ConfigurationError(
             f"{name!r} cannot be the name of a profile",
             hint="use letters, digits and characters such as - _ .",
