@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = [
-    "ROLE_KEYS",
     "added",
     "changed_plan",
     "needless",
@@ -36,6 +35,7 @@ __all__ = [
     "targets",
     "unwrapped",
     "updated",
+    "with_device",
     "wrapped",
 ]
 
@@ -161,6 +161,29 @@ def updated(
         own = key in ROLE_KEYS or OWN_PREFIX + key in section.values
         put[OWN_PREFIX + key if own else key] = value
     return _in_place(profile, section, put, command)
+
+
+def with_device(
+    profile: Profile,
+    profiles: Profiles,
+    sections: Mapping[str, Section],
+    said: Mapping[str, str],
+    command: str,
+) -> list[Edit | NewSection]:
+    """Return what gives a user's profile a device, and SDKs a profile for its session.
+
+    Raises ConfigurationError.
+    """
+    section = sections.get(profile.name)
+    values = section.values if section else {}
+    put = {key: one for key, one in said.items() if values.get(key) != one}
+    edits: list[Edit | NewSection] = []
+    if section and put:
+        edits.append(Edit(section.header, put=put))
+    elif put:  # its keys are in the credentials file
+        edits.append(NewSection(header_of(profile.name), put))
+    second = _second(profile, profiles, command)
+    return [*edits, second] if second else edits
 
 
 def added(name: str, said: Mapping[str, str], command: str) -> NewSection:

@@ -33,6 +33,7 @@ from sts_plugin.wrapping import (
     targets,
     unwrapped,
     updated,
+    with_device,
     wrapped,
 )
 
@@ -52,6 +53,9 @@ LEFT_MAX: Final = 20
 """As many profiles that are left alone are told one by one."""
 
 PROGRAM: Final = "sts-plugin"
+
+USERS: Final = ("static", "session")
+"""Kinds of profiles that give a user's keys, or the MFA session of them."""
 
 
 def add(commands: Subparsers) -> None:
@@ -154,21 +158,44 @@ def _work(
     if options.profile is None:
         options.profile = os.environ.get("AWS_PROFILE") or _name(asker, profiles)
     name: str = options.profile
-    command = _ourselves()
-    if options.unwrap or (name in profiles and not said):
-        before = tuple(summaries(profiles, os.environ))
-        one = next(one for one in before if one.name == profiles[name].name)
-        if options.unwrap:
-            edit: Edit | NewSection | None = unwrapped(one, file.sections)
-            return Work((edit,) if edit else (), before=before)
-        edit = wrapped(one, profiles, file.sections, command)
-        why = needless(one)
-        return Work((edit,) if edit else (), (why,) if why else (), before)
-    if name in profiles:
-        edit = updated(profiles[name], file.sections, said, command)
-        return Work((edit,) if edit else ())
+    if name in profiles or options.unwrap:
+        return _there(options, file, profiles, said, asker)
     new = answers(options, profiles, make_engine(), asker)
-    return Work((added(name, new, command),))
+    return Work((added(name, new, _ourselves()),))
+
+
+def _there(
+    options: argparse.Namespace,
+    file: ConfigFile,
+    profiles: Profiles,
+    said: dict[str, str],
+    asker: Asker | None,
+) -> Work:
+    """Return what becomes of a profile that there is."""
+    profile, command = profiles[options.profile], _ourselves()
+    [one] = summaries(profiles, os.environ, [profile.name])
+    if asker and not (said or options.unwrap or one.plan or one.error):
+        # It is there, and has no credentials yet.
+        said = answers(options, profiles, make_engine(), asker)
+    if said and said.keys() <= {"mfa_serial", "region"} and _is_user(one):
+        edits = with_device(profile, profiles, file.sections, said, command)
+        return Work(tuple(edits))
+    if said:
+        edit: Edit | NewSection | None = updated(profile, file.sections, said, command)
+        return Work((edit,) if edit else ())
+    if options.unwrap:
+        edit, why = unwrapped(one, file.sections), ""
+    else:
+        edit, why = wrapped(one, profiles, file.sections, command), needless(one)
+    left = (f"{why}; for a role: --role-arn, --source-profile",) if why else ()
+    before = tuple(summaries(profiles, os.environ)) if edit else ()
+    return Work((edit,) if edit else (), left, before)
+
+
+def _is_user(one: Summary) -> bool:
+    """Whether a profile is a user's, and stays one: it asks for no role."""
+    plan = one.plan
+    return plan is not None and plan.source.long_term and one.kind in USERS
 
 
 def _name(asker: Asker | None, profiles: Profiles) -> str:
@@ -209,9 +236,9 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
     _judge(file.path, work, after)
     look = Look.of()
     show("\n".join(unified(file.path, result.pairs, look)))
-    if len(work.names) == 1:
+    if not options.all:
         engine = make_engine()
-        [one] = summaries(after, os.environ, work.names)
+        [one] = summaries(after, os.environ, work.names[-1:])
         if one.plan:
             show("\n".join(["", *plan_lines(engine, one.plan, look)]))
     if options.dry_run:
@@ -228,7 +255,8 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
     show(f"{file.path} is written")
     if backup:
         tell(f"what it said before is in {backup}")
-    tell(f"to see whose they are: sts-plugin whoami --profile {work.names[0]}")
+    name = shlex.quote(work.names[-1])
+    tell(f"to see whose credentials it gives: sts-plugin whoami --profile {name}")
     return 0
 
 

@@ -100,7 +100,7 @@ def answers(
     source = said["source_profile"]
     profiles[source]  # raises where there is none
     if "region" not in said:
-        proposed = _region(profiles, source)
+        proposed = _region(profiles, options.profile, source)
         if asker:
             proposed = asker.text(
                 "Region",
@@ -163,9 +163,9 @@ def _sources(profiles: Profiles) -> list[tuple[str, str]]:
     return users + others
 
 
-def _region(profiles: Profiles, source: str) -> str:
-    """Return the region to propose: the source's, or that of [default]."""
-    for name in (source, "default"):
+def _region(profiles: Profiles, *names: str) -> str:
+    """Return the region to propose: the first that one says, else [default]'s."""
+    for name in (*names, "default"):
         profile = profiles.get(name)
         found = profile.plain("region") if profile else None
         if found and found.value:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 import textwrap
+from datetime import UTC, datetime
 
 import botocore.session
 import pytest
 from botocore.credentials import ProcessProvider, create_credential_resolver
 
+from sts_plugin.access_keys import AccessKeys
 from sts_plugin.config_edits import edited
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import sections_of
+from sts_plugin.key_records import KeyRecord
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, profile_sections
 from sts_plugin.wrapping import (
@@ -194,6 +197,21 @@ def test_a_user_gets_a_second_profile_for_the_mfa_session(bench):
     bench.write(config + "[profile alice-mfa]\nregion = x\n")
     with pytest.raises(ConfigurationError, match=r'"alice-mfa" is there already'):
         bench.wrap("alice")
+
+
+def test_a_key_in_the_keychain_is_had_through_us_in_its_own_profile(bench, tmp_path):
+    folder = tmp_path / "data"
+    AccessKeys(folder).save(
+        KeyRecord("alice", "AKIAIOSFODNN7EXAMPLE", datetime(2026, 1, 1, tzinfo=UTC))
+    )
+    bench.aws.environ["STS_PLUGIN_DATA_DIR"] = str(folder)
+    config = f"[profile alice]\nsts_plugin_keychain = yes\nmfa_serial = {MFA}\n"
+    bench.write(config, "")
+    assert bench.apply(bench.wrap("alice")) == f"{config}{LINE} alice\n"
+    bench.write(f"{config}{LINE} alice\n", "")
+    assert bench.wrap("alice") is None
+    with pytest.raises(ConfigurationError, match="without sts-plugin"):
+        bench.unwrap("alice")
 
 
 NEEDLESS = {
