@@ -70,11 +70,12 @@ def add(commands: Subparsers) -> None:
 def list_profiles(options: argparse.Namespace) -> int:
     """Print the profiles, in the order of the files."""
     engine = make_engine()
-    profiles = load_profiles(os.environ)
+    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
+    profiles = load_profiles(environ)
     now = datetime.now(UTC)
     entries = known_entries(engine.store.entries)
     until = {one.key: one.life.expires for one in entries if one.life.expires > now}
-    found = list(_matching(summaries(profiles, os.environ), until, options))
+    found = list(_matching(summaries(profiles, environ), until, options))
     if options.output == "json":
         show(json.dumps([_facts(one, until) for one in found], indent=2))
         return 0

@@ -79,7 +79,8 @@ def status(options: argparse.Namespace) -> int:
 def _serves() -> Mapping[str, Served]:
     """Return the profiles that each entry serves; say so if that cannot be known."""
     try:
-        return served(load_profiles(os.environ), os.environ)
+        environ = dict(os.environ)  # many plans look into it: that is slow
+        return served(load_profiles(environ), environ)
     except ConfigurationError as error:
         tell(f"which profiles they serve is not known: {error.line}")
         return {}
