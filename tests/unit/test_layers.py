@@ -157,7 +157,8 @@ TABLE = {
         " plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
-    "cli.watcher": "watcher settings terminal locks mfa",
+    "cli.progress": "settings terminal mfa",
+    "cli.watcher": "watcher settings terminal locks mfa cli.progress",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
@@ -174,7 +175,7 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
-    "cli.ask": "errors files document client cli.common",
+    "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
         "diagrams document forms graph limits model overview profiles cli.common"
@@ -272,6 +273,7 @@ TYPES = {
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
+    "cli.progress": "device",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
