@@ -62,7 +62,7 @@ def add(commands: Subparsers) -> None:
     """Add the command of this module."""
     parser = commands.add_parser(
         "configure",
-        help="add or wrap profiles, so that SDKs get them through sts-plugin",
+        help="add a profile for SDKs, or wrap those that are there",
         description="Edit the AWS config file: give a role profile the line by which"
         " SDKs get it through sts-plugin, or add a profile that does not exist. What is"
         " not given is asked for. Comments and order stay, the difference is shown, and"

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin.cli.common import tell
+from sts_plugin.cli.progress import progress
 from sts_plugin.errors import CannotAsk, ConfigurationError, Refused, StsPluginError
 from sts_plugin.limits import FIDO, HINTS, problems
+from sts_plugin.settings import RUN_SECONDS_MAX
 from sts_plugin.source_kinds import has_own_keys
 
 if TYPE_CHECKING:
@@ -217,7 +219,8 @@ def _known_to_iam(engine: Engine, plan: Plan) -> Devices:
     try:
         tell(f"asking IAM for the MFA devices of profile {plan.profile}")
         keys = engine.credentials(plan)
-        serials = engine.iam(plan).mfa_devices(None, keys)
+        with progress("IAM, for the MFA devices", RUN_SECONDS_MAX):
+            serials = engine.iam(plan).mfa_devices(None, keys)
     except StsPluginError as error:
         tell(f"the MFA devices are not known: {error.line}")
         if not (isinstance(error, Refused) and error.code.startswith("AccessDenied")):

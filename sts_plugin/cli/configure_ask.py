@@ -16,6 +16,8 @@ from sts_plugin.terminal import NoTerminal, open_terminal, read_line, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from sts_plugin.device import Terminal
+
 __all__ = ["Asker", "asking"]
 
 ANSWER_SECONDS: Final = 600.0
@@ -30,7 +32,7 @@ NOTHING: Final = "nothing is changed"
 class Asker:
     """Somebody at the terminal. All methods raise HumanNeeded when nobody answers."""
 
-    def __init__(self, terminal: int) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
     def text(

@@ -171,7 +171,9 @@ TABLE = {
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
         " cli.explain cli.look"
     ),
-    "cli.configure_answers": "errors limits source_kinds cli.common",
+    "cli.configure_answers": (
+        "errors limits settings source_kinds cli.common cli.progress"
+    ),
     "cli.configure_ask": "errors terminal mfa",
     "cli.configure_file": "aws_files errors ini profiles cli.common cli.diffs",
     "cli.sandbox": "errors cli.common sandbox.*",
@@ -284,6 +286,7 @@ TYPES = {
     "cli.discreet": "cli.common",
     "cli.diffs": "config_edits cli.look",
     "cli.configure_answers": "model profiles engine cli.configure_ask",
+    "cli.configure_ask": "device",
     "cli.configure_file": "ini",
     "wrapping": "ini model overview",
     "cli.explain": "engine",
