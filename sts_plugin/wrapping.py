@@ -92,7 +92,7 @@ def wrapped(
     profile = one.profile
     if one.error:
         raise one.error
-    target = own_target(profile)
+    target = _target(profile)
     if target and not leads_home(profile, target) and _bypass(profile) is None:
         return None
     if needless(one):
@@ -108,8 +108,8 @@ def needless(one: Summary) -> str:
     """Return why a profile needs no wrapping, or nothing."""
     if one.error or (one.plan and (one.plan.calls or kept_keys(one.profile))):
         return ""
-    what = "no credentials"
-    if one.plan:
+    what = "no credentials of its own"
+    if one.plan and one.kind != "ambient":
         what = f"{one.kind} credentials, which SDKs find without sts-plugin"
     return f'profile "{one.name}" has {what}'
 
@@ -118,17 +118,25 @@ def targets(profiles: Profiles) -> set[str]:
     """Return the profiles that SDKs get by the ``credential_process`` of another."""
     found = set()
     for profile in profiles.profiles.values():
-        target = own_target(profile)
+        target = _target(profile)
         if target and not leads_home(profile, target):
             found.add(named_profile(profile, target))
     return found
+
+
+def _target(profile: Profile) -> Setting | None:
+    """Return the line by which SDKs come to us for a profile, or for another by it."""
+    found = own_target(profile)
+    # They know no include_profile.
+    said = (profile.config.get(PROCESS), profile.credentials.get(PROCESS))
+    return found if found in said else None
 
 
 def _second(profile: Profile, profiles: Profiles, command: str) -> NewSection | None:
     """Return a second profile for a user: SDKs look no further than at the keys."""
     name = profile.name + SECOND
     if there := profiles.get(name):
-        target = own_target(there)
+        target = _target(there)
         if target and leads_home(profile, target):
             return None
         raise ConfigurationError(
@@ -261,7 +269,7 @@ def unwrapped(one: Summary, sections: Mapping[str, Section]) -> Edit | None:
     Raises ConfigurationError where SDKs could not do without us.
     """
     profile = one.profile
-    process = profile.plain(PROCESS)
+    process = profile.credentials.get(PROCESS) or profile.config.get(PROCESS)
     if process is None or not is_ours(process):
         return None
     if not leads_home(profile, process):

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.cli.common import make_engine, show, tell
+from sts_plugin.cli.common import cache_of, make_engine, show, tell
 from sts_plugin.cli.configure_answers import answers, given
-from sts_plugin.cli.configure_ask import asking
+from sts_plugin.cli.configure_ask import ANSWER_SECONDS, asking
 from sts_plugin.cli.configure_file import ConfigFile
 from sts_plugin.cli.confirm import confirm
 from sts_plugin.cli.diffs import unified
@@ -24,6 +24,7 @@ from sts_plugin.cli.explain import plan_lines
 from sts_plugin.cli.look import Look
 from sts_plugin.config_edits import edited
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.mfa import printable
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, section_name
 from sts_plugin.wrapping import (
@@ -53,6 +54,9 @@ LEFT_MAX: Final = 20
 """As many profiles that are left alone are told one by one."""
 
 PROGRAM: Final = "sts-plugin"
+
+NOTHING: Final = ("none", "ambient")
+"""Kinds of profiles that have no credentials of their own."""
 
 USERS: Final = ("static", "session")
 """Kinds of profiles that give a user's keys, or the MFA session of them."""
@@ -156,7 +160,7 @@ def _work(
     if options.all:
         return _every(profiles, file, unwrap=options.unwrap)
     if options.profile is None:
-        options.profile = os.environ.get("AWS_PROFILE") or _name(asker, profiles)
+        options.profile = _chosen() or _name(asker, profiles)
     name: str = options.profile
     if name in profiles or options.unwrap:
         return _there(options, file, profiles, said, asker)
@@ -174,7 +178,8 @@ def _there(
     """Return what becomes of a profile that there is."""
     profile, command = profiles[options.profile], _ourselves()
     [one] = summaries(profiles, os.environ, [profile.name])
-    if asker and not (said or options.unwrap or one.plan or one.error):
+    nothing = one.kind in NOTHING and not (said or options.unwrap)
+    if asker and nothing:
         # It is there, and has no credentials yet.
         said = answers(options, profiles, make_engine(), asker)
     if said and said.keys() <= {"mfa_serial", "region"} and _is_user(one):
@@ -196,6 +201,11 @@ def _is_user(one: Summary) -> bool:
     """Whether a profile is a user's, and stays one: it asks for no role."""
     plan = one.plan
     return plan is not None and plan.source.long_term and one.kind in USERS
+
+
+def _chosen() -> str:
+    named = map(os.environ.get, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"))
+    return next(filter(None, named), "")
 
 
 def _name(asker: Asker | None, profiles: Profiles) -> str:
@@ -250,9 +260,11 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
             verb="write",
             what="config file",
             option="--yes",
+            seconds=ANSWER_SECONDS,
         )
-    backup = file.write(result.text)
-    show(f"{file.path} is written")
+    with cache_of(make_engine()).lock(f"config file {file.file.target}"):
+        backup = file.write(result.text)
+    show(f"{printable(file.path)} is written")
     if backup:
         tell(f"what it said before is in {backup}")
     name = shlex.quote(work.names[-1])

@@ -75,7 +75,8 @@ def given(options: argparse.Namespace) -> dict[str, str]:
         value = getattr(options, key)
         if value is None or (key == "mfa_serial" and value == NONE):
             continue
-        if why := _wrong(key, value):
+        why = _wrong(key, value) or ("nothing was said" if value == "" else "")
+        if why:
             option = "--" + key.replace("_", "-")
             raise ConfigurationError(f"{option}: {why}")
         said[key] = str(value)
@@ -123,6 +124,8 @@ def _asked(asker: Asker | None) -> Asker:
 
 def _wrong(key: str, value: str | int) -> str:
     """Return why a value is none for a key, or nothing."""
+    if value == "" and key != "region":
+        return "nothing was said"
     if key == "region":
         good = not value or REGION.fullmatch(str(value))
         return "" if good else f"{value} is not a region such as eu-central-1"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sts_plugin.device import Terminal
 
-__all__ = ["Asker", "asking"]
+__all__ = ["ANSWER_SECONDS", "Asker", "asking"]
 
 ANSWER_SECONDS: Final = 600.0
 """Nobody waits for it and nothing is locked; an ARN may have to be found first."""

@@ -267,6 +267,8 @@ WRONG = {
     ),
     "a region": (["--region", "x"], "--region: x is not a region"),
     "no source": (["--role-arn", AUDIT, "--source-profile", "x"], '"x" is not in'),
+    "nothing": (["--role-arn", ""], "--role-arn: "),
+    "no region": (["--region", ""], "--region: nothing was said"),
     "with all": (["--all", "--region", "eu-west-1"], "--all and --unwrap change how"),
     "itself": (["--role-arn", AUDIT, "--source-profile", "mine"], '"mine" is not in'),
 }
@@ -475,6 +477,31 @@ def test_a_profile_without_credentials_is_asked_about(config, ask, program):
         f"sts_plugin_role_arn = {BATCH}\nsts_plugin_source_profile = bob\n"
     )
     assert program.document("default")["SessionToken"]
+
+
+def test_all_leaves_alone_what_sdks_get_by_another_profile(config, configure):
+    line = "credential_process = sts-plugin credential-process --profile audit"
+    text = f"{PLAIN}[profile audit-sts]\n{line}\n".replace("[profile batch]", "[x]")
+    config.write_text(text)
+    done = configure("--all", "--yes")
+    assert (done.returncode, done.stdout) == (0, "nothing to do\n")
+    assert left_as_it_was(config, text)
+
+
+def test_where_there_is_no_file_there_is_nothing_to_wrap(config, configure):
+    config.unlink()
+    done = configure("--all", "--yes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing to do\n", "")
+    assert not config.exists()
+
+
+def test_the_profile_of_the_environment_is_meant_where_none_is_named(config, configure):
+    done = configure("--dry-run", environ={"AWS_PROFILE": "batch"})
+    assert "+credential_process = sts-plugin credential-process --profile batch" in (
+        done.stdout
+    )
+    done = configure("--yes")
+    assert (done.returncode, "no profile is named" in done.stderr) == (3, True)
 
 
 def test_what_stands_in_the_way_is_told_and_the_others_are_wrapped(config, configure):

@@ -167,7 +167,7 @@ TABLE = {
     "cli.discreet": "",
     "cli.diffs": "",
     "cli.configure": (
-        "config_edits errors overview profiles wrapping cli.common cli.confirm"
+        "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
         " cli.explain cli.look"
     ),

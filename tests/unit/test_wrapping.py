@@ -132,6 +132,13 @@ WRAPPED = {
         "[profile q]\nrole_arn = arn:aws:iam::333333333333:role/Admin\n"
         "source_profile = p\n",
     ),
+    "a role and a process that are included": (
+        f"[profile common]\nsts_plugin_role_arn = {AUDIT}\n{LINE} common\n"
+        "sts_plugin_source_profile = alice\n[profile p]\ninclude_profile = common\n",
+        f"[profile common]\nsts_plugin_role_arn = {AUDIT}\n{LINE} common\n"
+        "sts_plugin_source_profile = alice\n[profile p]\ninclude_profile = common\n"
+        f"{LINE} p\n",
+    ),
     "a SAML role": (
         f"[profile p]\nrole_arn = {AUDIT}\nsaml_process = saml\n",
         f"[profile p]\n{LINE} p\nsts_plugin_role_arn = {AUDIT}\nsaml_process = saml\n",
@@ -236,7 +243,7 @@ def test_a_profile_without_credentials_is_left_and_why(bench, monkeypatch):
     bench.aws.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     found = bench.write("[profile p]\nregion = x\n")
     assert bench.wrap("p") is None
-    assert needless(found["p"]) == 'profile "p" has no credentials'
+    assert needless(found["p"]) == 'profile "p" has no credentials of its own'
 
 
 def test_a_profile_that_sends_sdks_to_another_is_wrapped_already(bench):
