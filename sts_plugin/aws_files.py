@@ -125,9 +125,11 @@ def back_up(file: AwsFile, now: datetime) -> Path:
     these, the newest are kept.
     """
     name = f"{file.path.name}.bak-{now:%Y%m%d-%H%M%S}"
-    folder, number = file.path.parent, 1
+    # Behind those of this second: the name of one that was removed would be the oldest.
+    same = [_age(one)[1] for one in _backups(file.path) if one.name.startswith(name)]
+    number = max(same, default=0) + 1
     while True:
-        backup = folder / (name if number == 1 else f"{name}-{number}")
+        backup = file.path.with_name(name if number == 1 else f"{name}-{number}")
         try:
             descriptor = _create(backup)
         except FileExistsError:
@@ -148,15 +150,18 @@ def back_up(file: AwsFile, now: datetime) -> Path:
 
 def _keep_few(path: Path) -> None:
     """Remove the oldest backups: those that are older than the newest few."""
-    found = [
-        one
-        for one in path.parent.iterdir()
-        if one.name.startswith(path.name) and BACKUP.fullmatch(one.name, len(path.name))
-    ]
-    # By name: the time is in it.
-    for one in sorted(found, key=_age)[:-BACKUPS_MAX]:
+    for one in sorted(_backups(path), key=_age)[:-BACKUPS_MAX]:
         with contextlib.suppress(OSError):
             one.unlink()
+
+
+def _backups(path: Path) -> list[Path]:
+    start = path.name
+    return [
+        one
+        for one in path.parent.iterdir()
+        if one.name.startswith(start) and BACKUP.fullmatch(one.name, len(start))
+    ]
 
 
 def _age(backup: Path) -> tuple[str, int]:

@@ -134,8 +134,8 @@ def test_the_newest_backups_are_kept_and_what_is_none_of_ours(there):
     for name in others:
         there.with_name(name).write_bytes(b"x")
     made = [
-        back_up(read(there), NOW + timedelta(seconds=second // 3)).name
-        for second in range(14)
+        back_up(read(there), NOW + timedelta(seconds=number // 12)).name
+        for number in range(14)
     ]
     assert names(there.parent) == sorted(["config", *others, *made[-BACKUPS_MAX:]])
 

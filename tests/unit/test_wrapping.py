@@ -291,6 +291,11 @@ IN_THE_WAY = {
         KEYS + f"[p]\n{ROLE}",
         "SDKs take role_arn",
     ),
+    "a role in both files": (
+        f"[profile p]\n{ROLE}",
+        KEYS + f"[p]\n{ROLE}",
+        "SDKs take role_arn",
+    ),
     "no section": ("", KEYS + f"[p]\n{ROLE}", "has no section of its own"),
     "the defaults": (
         f"[DEFAULT]\nrole_arn = {AUDIT}\n[profile p]\nsource_profile = alice\n",
