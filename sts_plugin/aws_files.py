@@ -26,7 +26,12 @@ __all__ = ["BACKUPS_MAX", "AwsFile", "back_up", "read"]
 BYTES_MAX: Final = 16_777_216
 """Ten thousand profiles have a megabyte; what is larger is no file of profiles."""
 
-CAREFULLY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+CAREFULLY: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    # Windows would give other line ends, and end the file at a Ctrl-Z.
+    | getattr(os, "O_BINARY", 0)
+)
 
 MARK: Final = ".sts-plugin-"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -79,6 +81,47 @@ def left_as_it_was(path, text=PLAIN):
     assert path.read_text() == text
     assert [one for one in path.parent.iterdir() if "sts-plugin-" in one.name] == []
     return backups(path) == []
+
+
+# --- The page ---
+
+PAGE = Path(__file__).parents[2] / "docs" / "configure.md"
+
+
+def example(language):
+    text = PAGE.read_text(encoding="utf-8")
+    return re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1]
+
+
+def test_the_difference_on_the_page_is_what_is_shown(config, configure):
+    lines = example("diff").splitlines()
+    before = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+    config.write_text(before + "[profile alice]\n")
+    shown = configure("--profile", "audit", "--dry-run").stdout.splitlines()
+    assert shown[3 : 3 + len(lines)] == lines
+
+
+def test_the_questions_on_the_page_are_those_that_are_asked(config, sandbox, ask):
+    jump = sandbox.organisation.role("Jump").arn
+    config.write_text(
+        "[profile alice]\nregion = eu-central-1\n"
+        f"[profile jump]\nrole_arn = {jump}\nsource_profile = alice\n"
+    )
+    # Of alice's organisation only: no bob.
+    credentials = sandbox.folder / "credentials"
+    credentials.write_text(credentials.read_text().partition("[bob]")[0])
+    command, *lines = example("console").splitlines()
+    one = ask(*command.split()[3:])
+    for line in lines:
+        question, asks, typed = line.partition(": ")
+        if line.startswith("sts-plugin: "):
+            continue  # on stderr, which is a file here
+        one.child.expect_exact(f"{question}: " if asks else line)
+        if asks or line.endswith("]:"):
+            one.child.sendline(typed)
+    one.child.expect_exact(YES)
+    one.child.sendline("no")
+    assert "asking IAM for the MFA devices of profile alice" in one.end()[2]
 
 
 # --- A new profile ---
