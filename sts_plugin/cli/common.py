@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from sts_plugin.cache import Cache
 from sts_plugin.cli.watcher import TerminalWatcher
@@ -14,7 +15,6 @@ from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
@@ -35,6 +35,9 @@ __all__ = [
     "tell",
 ]
 
+FORMATS: Final = ("table", "json")
+"""What ``--output`` takes, by the names that the AWS CLI has for them."""
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
@@ -49,8 +52,34 @@ def add_profile(parser: argparse._ActionsContainer) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    """Add ``--output``, and ``--json`` for short: one option, the last one counts.
+
+    Whoever asks looks at ``options.json``.
+    """
+    parser.add_argument(
+        "--output",
+        dest="json",
+        action=_Output,
+        choices=FORMATS,
+        default=False,
+        help="how to print it (default: table)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as --output json")
+
+
+class _Output(argparse.Action):
+    """``--output FORMAT``: whether that is JSON."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store it."""
+        del parser, option_string
+        setattr(namespace, self.dest, values == "json")
 
 
 def tell(line: str) -> None:

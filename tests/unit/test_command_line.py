@@ -17,6 +17,7 @@ JUDGED = {
     "--from": "a path, or - for stdin: the seed is read from there",
     "--for": "a span of time",
     "--format": "one of a few",
+    "--output": "one of two",
     "--port": "a number",
     "--token-file": "a path: the token is made here, and written there",
     "--audience": "a name that goes into a token for others to read",
