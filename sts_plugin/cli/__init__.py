@@ -34,6 +34,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "credentials": ("credential-process", "renew"),
     "execute": ("exec", "env"),
     "serve": ("serve",),
+    "console": ("console",),
     "inspect": ("explain", "status"),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sts_plugin.engine import Engine
     from sts_plugin.model import Plan
 
-__all__ = ["add", "login", "logout"]
+__all__ = ["add", "login", "logout", "span"]
 
 SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?")
 
@@ -48,7 +48,7 @@ def add(commands: Subparsers) -> None:
         "--for",
         dest="seconds",
         metavar="TIME",
-        type=_seconds,
+        type=span,
         help="how long the session is to last, such as 36h or 90m: 15m to 36h",
     )
     parser.add_argument(
@@ -64,7 +64,7 @@ def add(commands: Subparsers) -> None:
     parser.set_defaults(command=logout)
 
 
-def _seconds(text: str) -> int:
+def span(text: str) -> int:
     """Return a span of time in seconds: ``36h``, ``1h30m``, ``5400``."""
     found = SPAN.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
@@ -95,8 +95,8 @@ def login(options: argparse.Namespace) -> int:
                 show(f"MFA session of {device}: {left(expires, now)} left")
                 shown.add(device)
         until = credentials.expiration
-        span = f"{left(until, now)} left" if until else "long-term keys, without expiry"
-        show(f"{plan.profile}: {span}")
+        rest = f"{left(until, now)} left" if until else "long-term keys, without expiry"
+        show(f"{plan.profile}: {rest}")
     return 0
 
 

@@ -118,6 +118,9 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "console": "errors model service_model",
+    "console_session": "errors settings given model",
+    "signin": "errors settings deadline model quiet refusals retries",
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -164,6 +167,11 @@ TABLE = {
     ),
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
+    ),
+    "cli.browser": "errors settings",
+    "cli.console": (
+        "background console console_session document engine errors signin cli.browser"
+        " cli.common cli.sessions"
     ),
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
@@ -245,6 +253,10 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "console_session": "chain",
+    "signin": "errors",
+    "cli.browser": "model",
+    "cli.console": "model engine",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
@@ -452,7 +464,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "answers"),
+    ("environment", "answers", "console", "signin"),
     ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
@@ -471,7 +483,7 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background"),
+    ("engine", "rotation", "background", "console_session"),
     ("records", "getting"),
     ("client", "plugins"),
     ("cli",),

@@ -66,6 +66,7 @@ PLAIN = {
     "Life": "issued expires",
     "Link": "profile action",
     "Origin": "path line",
+    "Place": "signin console region",
     "Placement": "session roles",
     "Plan": "profile source calls endpoint codes notes cache_encryption",
     "Profile": "name origin credentials config fallback",
@@ -79,6 +80,7 @@ PLAIN = {
     "Seed": "issuer account",
     "Setting": "key origin profile",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
+    "Signin": "post",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
     "Standing": "words given links",
     "Supplied": "endpoint first",  # Credentials
@@ -89,6 +91,7 @@ PLAIN = {
     "Want": "name scope signer person",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
+    "_Ready": "credentials arn seconds",
     "_Useless": "reason",
 }
 # What holds one in the open, or may, and does not show it.
