@@ -23,6 +23,7 @@ JUDGED = {
     "--audience": "a name that goes into a token for others to read",
     "--signing-algorithm": "one of two",
     "--duration-seconds": "a number",
+    "--device": "the ARN of an MFA device, as --serial",
     "--service": "a name in the console's addresses",
     "--destination": "an address in the console",
     "--region": "a name",

@@ -173,6 +173,7 @@ TABLE = {
         "background console console_session document engine errors signin cli.browser"
         " cli.common cli.sessions"
     ),
+    "cli.sessions": "errors document profiles engine cli.common",
     "cli.ask": "errors files document client cli.common",
     "cli.inspect": "errors settings model forms limits document cli.common",
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -262,6 +263,7 @@ TYPES = {
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
     "cli.inspect": "store engine",
+    "cli.sessions": "model store",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
