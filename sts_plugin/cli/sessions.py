@@ -22,7 +22,12 @@ from sts_plugin.cli.common import (
 )
 from sts_plugin.document import timestamp
 from sts_plugin.engine import chosen_profile
-from sts_plugin.errors import CacheUnusable, ConfigurationError, StsPluginError
+from sts_plugin.errors import (
+    CacheUnusable,
+    ConfigurationError,
+    NothingHere,
+    StsPluginError,
+)
 from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
@@ -147,12 +152,13 @@ def login(options: argparse.Namespace) -> int:
 
 
 def _plans(engine: Engine, passed_over: Callable[[str], None]) -> Iterator[Plan]:
-    """Yield the plan of every profile that has one."""
+    """Yield the plan of every profile that has one; tell of those that are wrong."""
     for name in load_profiles(os.environ).profiles:
-        try:
-            yield engine.plan(name)
-        except ConfigurationError as error:
-            passed_over(error.line)
+        with contextlib.suppress(NothingHere):  # it has a region, or the like
+            try:
+                yield engine.plan(name)
+            except ConfigurationError as error:
+                passed_over(error.line)
 
 
 def _of_every_device(engine: Engine) -> list[Plan]:
