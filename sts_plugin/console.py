@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import Secret
@@ -185,9 +185,8 @@ def destination(place: Place, *, service: str | None, wanted: str | None) -> str
             )
         query = f"?region={place.region}" if place.region else ""
         return f"{place.console}/{name}/home{query}"
-    address = wanted
-    if wanted.startswith("/"):
-        address = urljoin(f"{place.console}/", wanted)
+    path = wanted.startswith("/") and not wanted.startswith("//")
+    address = f"{place.console}{wanted}" if path else wanted
     if not _within(place, address):
         host = urlsplit(place.console).hostname
         raise ConfigurationError(
