@@ -145,7 +145,10 @@ def make_post(url: str, environ: Mapping[str, str], ca_bundle: str | None) -> Po
     """
     # All of it now: a logger that is made during a call would not be quiet.
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - heavy: late
-    from botocore.exceptions import ResponseStreamingError  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415
+        ConnectionClosedError,
+        ResponseStreamingError,
+    )
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415
     from botocore.utils import get_environ_proxies  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
@@ -173,12 +176,26 @@ def make_post(url: str, environ: Mapping[str, str], ca_bundle: str | None) -> Po
         )
         try:
             response = session.send(request.prepare())
-            most = settings.SIGNIN_BYTES_MAX + 1
-            body = response.raw.read(most, decode_content=True)
+            body, whole = _read(response.raw)
         except HTTPError as error:
             raise ResponseStreamingError(error=error) from None
         finally:
             session.close()
+        if not whole:
+            raise ConnectionClosedError(endpoint_url=url)
         return response.status_code, body
 
     return post
+
+
+def _read(raw: Any) -> tuple[bytes, bool]:  # noqa: ANN401 - the botocore seam
+    """Return a body, or so much of it that it is too large; and whether it ended well.
+
+    botocore has urllib3 pass over a body that is shorter than was announced.
+    """
+    body = b""
+    while len(body) <= settings.SIGNIN_BYTES_MAX:
+        if not (more := raw.read(settings.SIGNIN_BYTES_MAX, decode_content=True)):
+            return body, not getattr(raw, "length_remaining", None)
+        body += more
+    return body, True

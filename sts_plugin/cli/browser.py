@@ -72,9 +72,15 @@ def _opener() -> Callable[[str], bool]:
 
     try:
         webbrowser.get()
-    except webbrowser.Error:
+    except (webbrowser.Error, ValueError, OSError):  # or BROWSER is no command line
         raise CannotAsk("there is no browser to open", hint=HINT) from None
-    return webbrowser.open
+
+    def start(url: str) -> bool:
+        with contextlib.suppress(webbrowser.Error):
+            return webbrowser.open(url)
+        return False
+
+    return start
 
 
 def owner_of(client_port: int, server_port: int) -> int | None:
