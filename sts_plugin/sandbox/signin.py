@@ -85,7 +85,7 @@ def _key(estate: Estate, visit: Visit) -> Key:
         session = json.loads(visit.parameters.get("Session", ""))
         said = [session[name] for name in ("sessionId", "sessionKey", "sessionToken")]
         key_id, secret, token = (one.encode() for one in said)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise _bad("Invalid session parameter") from None
     visit.access_key_id = said[0][:256]
     key = estate.registry.find(said[0])
