@@ -9,7 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_json, add_profile, show, tell
+from sts_plugin.cli.common import add_output, add_profile, show, tell
 from sts_plugin.client import Client
 from sts_plugin.document import timestamp
 from sts_plugin.errors import ConfigurationError
@@ -30,14 +30,14 @@ def add(commands: Subparsers) -> None:
         "whoami", help="ask AWS whose credentials a profile gives"
     )
     add_profile(parser)
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=whoami)
     parser = commands.add_parser(
         "key-info", help="ask AWS which account an access key id belongs to"
     )
     parser.add_argument("access_key_id", metavar="ACCESS_KEY_ID")
     add_profile(parser)
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=key_info)
     parser = commands.add_parser(
         "decode", help="have AWS decode why a request was not authorized"
@@ -79,7 +79,7 @@ def _add_web_identity_token(commands: Subparsers) -> None:
         help="a claim of your own; may be given more than once",
     )
     add_profile(parser)
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=web_identity_token)
 
 
@@ -90,7 +90,7 @@ def _client(options: argparse.Namespace) -> Client:
 def whoami(options: argparse.Namespace) -> int:
     """Print the answer of GetCallerIdentity."""
     identity = _client(options).get_caller_identity()
-    if options.json:
+    if options.output == "json":
         fields = {
             "UserId": identity.user_id,
             "Account": identity.account_id,
@@ -105,7 +105,11 @@ def whoami(options: argparse.Namespace) -> int:
 def key_info(options: argparse.Namespace) -> int:
     """Print the answer of GetAccessKeyInfo."""
     account = _client(options).get_access_key_info(options.access_key_id)
-    show(json.dumps({"Account": account}, indent=2) if options.json else account)
+    show(
+        json.dumps({"Account": account}, indent=2)
+        if options.output == "json"
+        else account
+    )
     return 0
 
 
@@ -138,7 +142,7 @@ def web_identity_token(options: argparse.Namespace) -> int:
     )
     token = found.token.reveal()
     fields = {"WebIdentityToken": token, "Expiration": timestamp(found.expiration)}
-    show(json.dumps(fields, indent=2) if options.json else token)
+    show(json.dumps(fields, indent=2) if options.output == "json" else token)
     return 0
 
 

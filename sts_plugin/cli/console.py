@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sts_plugin.background import silent
 from sts_plugin.cli.browser import hand_over
-from sts_plugin.cli.common import add_json, add_profile, left, make_engine, show, tell
+from sts_plugin.cli.common import add_output, add_profile, left, make_engine, show, tell
 from sts_plugin.cli.sessions import span
 from sts_plugin.console import destination, find_place, login_address, partition_in
 from sts_plugin.console_session import as_user, ends_in_a_user, session_seconds
@@ -99,7 +99,7 @@ def add(commands: Subparsers) -> None:
     how.add_argument(
         "--print", dest="shown", action="store_true", help="print the address"
     )
-    add_json(parser)
+    add_output(parser, ("url", "json"))
     parser.set_defaults(command=console)
 
 
@@ -114,7 +114,7 @@ class _Ready:
 
 def console(options: argparse.Namespace) -> int:
     """Print the address, or have a browser open it."""
-    if options.open and options.json:
+    if options.open and options.output == "json":
         raise ConfigurationError(
             "--open prints nothing, and --output json does",
             hint="leave one of them out",
@@ -139,7 +139,7 @@ def console(options: argparse.Namespace) -> int:
     ends = ready.credentials.expiration
     if ready.seconds:
         ends = asked + timedelta(seconds=ready.seconds)
-    if options.json:
+    if options.output == "json":
         facts = {
             "SigninUrl": address.reveal(),
             "SigninUrlExpiration": timestamp(asked + timedelta(seconds=GOOD_SECONDS)),

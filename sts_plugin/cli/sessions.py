@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin.cli.common import (
-    add_json,
+    add_output,
     add_profile,
     left,
     make_engine,
@@ -81,7 +81,7 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="ask only if there is no session that is still good",
     )
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=login)
     parser = commands.add_parser("logout", help="forget what is cached")
     which = parser.add_mutually_exclusive_group()
@@ -92,7 +92,7 @@ def add(commands: Subparsers) -> None:
         help="of an MFA device: its sessions, and all that was got with them",
     )
     which.add_argument("--all", action="store_true", help="of every profile")
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=logout)
 
 
@@ -126,17 +126,17 @@ def login(options: argparse.Namespace) -> int:
         credentials = engine.login(plan, if_needed=options.if_needed)
         now = datetime.now(UTC)
         for device, expires in _sessions(engine, plan, last=options.all):
-            if device not in sessions and not options.json:
+            if device not in sessions and options.output != "json":
                 show(f"MFA session of {device}: {left(expires, now)} left")
             sessions.setdefault(device, timestamp(expires))
         if options.all:
             continue
         until = credentials.expiration
         profiles[plan.profile] = timestamp(until) if until else None
-        if not options.json:
+        if options.output != "json":
             rest = f"{left(until, now)} left" if until else LONG_TERM
             show(f"{plan.profile}: {rest}")
-    if options.json:
+    if options.output == "json":
         facts = {
             "sessions": [
                 {"mfa_serial": device, "expires": expires}
@@ -226,7 +226,7 @@ def logout(options: argparse.Namespace) -> int:
         raise StsPluginError(
             f"what is cached could not be forgotten: {error.message}", hint=error.hint
         ) from None
-    if options.json:
+    if options.output == "json":
         show(json.dumps({"forgotten": count}, indent=2))
     else:
         show(f"{count} {'entry' if count == 1 else 'entries'} forgotten")

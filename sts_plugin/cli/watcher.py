@@ -24,6 +24,8 @@ from sts_plugin.watcher import Watcher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sts_plugin.device import Terminal
+
 __all__ = ["TerminalWatcher"]
 
 STDOUT = 1
@@ -54,7 +56,7 @@ class TerminalWatcher(Watcher):
         except (NoTerminal, OSError):
             super().wait(line, max(0.0, until - time.monotonic()), why=why)
 
-    def _count_down(self, terminal: int, lines: list[str], until: float) -> None:
+    def _count_down(self, terminal: Terminal, lines: list[str], until: float) -> None:
         *above, last = map(printable, lines)
         drawing = Drawing(terminal, os.environ)
         try:

@@ -13,7 +13,7 @@ from sts_plugin.mfa import printable
 from sts_plugin.mfa.assuan import LINE_BYTES_MAX, Assuan, escaped
 from sts_plugin.mfa.program import Broken
 from sts_plugin.mfa.shown import in_its_locale, text_for
-from sts_plugin.terminal import shortened
+from sts_plugin.widths import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

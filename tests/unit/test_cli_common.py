@@ -6,31 +6,31 @@ import argparse
 
 import pytest
 
-from sts_plugin.cli.common import add_json
+from sts_plugin.cli.common import add_output
 
 
 @pytest.fixture
 def parser():
     parser = argparse.ArgumentParser()
-    add_json(parser)
+    add_output(parser)
     return parser
 
 
 @pytest.mark.parametrize(
-    ("words", "json"),
+    ("words", "output"),
     [
-        ("", False),
-        ("--json", True),
-        ("--output json", True),
-        ("--output=json", True),
-        ("--output table", False),
-        ("--output json --output table", False),
-        ("--output table --json", True),
-        ("--json --output table", False),
+        ("", "table"),
+        ("--json", "json"),
+        ("--output json", "json"),
+        ("--output=json", "json"),
+        ("--output table", "table"),
+        ("--output json --output table", "table"),
+        ("--output table --json", "json"),
+        ("--json --output table", "table"),
     ],
 )
-def test_output_and_json_are_one_option_and_the_last_one_counts(parser, words, json):
-    assert vars(parser.parse_args(words.split())) == {"json": json}
+def test_output_and_json_are_one_option_and_the_last_one_counts(parser, words, output):
+    assert vars(parser.parse_args(words.split())) == {"output": output}
 
 
 @pytest.mark.parametrize("words", ["--output", "--output yaml", "--output JSON"])

@@ -30,7 +30,13 @@ TABLE = {
     "settings": "errors",
     "folders": "errors",
     "model": "settings",
-    "terminal": "settings",
+    "widths": "",
+    "device": "",
+    "drawing": "widths",
+    "tty_device": "device",
+    "console_system": "device",
+    "console_device": "console_system deadline device",
+    "terminal": "settings device drawing tty_device console_device",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
@@ -84,13 +90,13 @@ TABLE = {
     "mfa.totp": "errors settings folders model private otpauth mfa.descriptor",
     "mfa.terminal": "errors settings terminal locks",
     "mfa.program": "errors settings commands job_control",
-    "mfa.shown": "terminal",
+    "mfa.shown": "widths",
     "mfa.display": "",
     "mfa.toolkits": "errors",
     "mfa.dialog": "errors settings mfa.program mfa.shown mfa.display mfa.toolkits",
     "mfa.assuan": "mfa mfa.program",
-    "mfa.conversation": "errors terminal mfa mfa.program mfa.shown mfa.assuan",
-    "mfa.gnupg": "errors files terminal",
+    "mfa.conversation": "errors widths mfa mfa.program mfa.shown mfa.assuan",
+    "mfa.gnupg": "errors files terminal tty_device",
     "mfa.pinentry": (
         "errors settings terminal locks job_control mfa.program mfa.display"
         " mfa.conversation mfa.gnupg"
@@ -121,6 +127,9 @@ TABLE = {
     "console": "errors model service_model",
     "console_session": "errors settings given model",
     "signin": "errors settings deadline model quiet refusals retries",
+    "overview": "errors limits plan",
+    "graph": "",
+    "diagrams": "mfa",
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -175,7 +184,13 @@ TABLE = {
     ),
     "cli.sessions": "errors document profiles engine cli.common",
     "cli.ask": "errors files document client cli.common",
-    "cli.inspect": "errors settings model forms limits document cli.common",
+    "cli.look": "mfa widths",
+    "cli.explain": (
+        "diagrams document forms graph limits model overview profiles cli.common"
+        " cli.look"
+    ),
+    "cli.listing": "document overview profiles cli.common cli.look",
+    "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
     "cli.keys_add": (
         "errors model terminal keychain access_keys key_records key_files profiles mfa"
@@ -183,7 +198,7 @@ TABLE = {
     ),
     "cli.keys_kept": (
         "errors folders access_keys profiles source_kinds document engine cli.common"
-        " cli.confirm"
+        " cli.confirm cli.look"
     ),
     "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
     "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
@@ -195,7 +210,8 @@ TABLE = {
         "errors keys settings model limits seeds mfa mfa.totp mfa.command cli.common"
     ),
     "cli.mfa_kept": (
-        "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
+        "errors profiles document cli.watcher cli.common cli.confirm cli.look"
+        " cli.mfa_device"
     ),
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
@@ -232,7 +248,8 @@ TYPES = {
     "mfa.variable": "mfa",
     "mfa.command": "model mfa",
     "mfa.totp": "seeds mfa",
-    "mfa.terminal": "mfa",
+    "mfa.terminal": "device mfa",
+    "drawing": "device",
     "mfa.shown": "mfa",
     "mfa.dialog": "mfa",
     "mfa.pinentry": "mfa",
@@ -258,15 +275,21 @@ TYPES = {
     "signin": "errors",
     "cli.browser": "model",
     "cli.console": "model engine",
+    "overview": "model profiles",
+    "graph": "model overview",
+    "diagrams": "graph",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
-    "cli.inspect": "store engine",
     "cli.sessions": "model store",
+    "cli.explain": "engine",
+    "cli.listing": "profiles",
+    "cli.status": "store",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
+    "cli.watcher": "device",
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
@@ -443,6 +466,7 @@ LEVELS = (
         "gates",
         "saml",
         "deadline",
+        "device",
         "directory",
         "ledger",
         "quiet",
@@ -452,10 +476,20 @@ LEVELS = (
         "core_dumps",
         "warm",
         "shells",
+        "widths",
     ),
-    ("settings", "tokens", "folders", "cache", "supply"),
-    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
-    ("turns",),
+    (
+        "settings",
+        "tokens",
+        "folders",
+        "cache",
+        "supply",
+        "drawing",
+        "tty_device",
+        "console_system",
+    ),
+    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("turns", "terminal"),
     (
         "forms",
         "ini",
@@ -485,7 +519,9 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background", "console_session"),
+    ("engine", "rotation", "background", "overview", "console_session"),
+    ("graph",),
+    ("diagrams",),
     ("records", "getting"),
     ("client", "plugins"),
     ("cli",),
