@@ -36,7 +36,7 @@ GOOD_SECONDS: Final = 900
 
 DESCRIPTION: Final = """\
 Sign in to the AWS Management Console with a profile's credentials: in a browser where
-stdout is a terminal; else the address is printed, which signs in whoever opens it within
+stdout is a terminal; else an address is printed, for whoever opens it within
 15 minutes. A role's session lasts as long as its credentials. A user is signed in by
 GetFederationToken: with all of the user's permissions (or what --policy leaves of
 them), for 12 hours, and without MFA: AWS gives a federated user none, so policies that
