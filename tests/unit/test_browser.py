@@ -144,6 +144,7 @@ def test_the_system_tells_whose_a_connection_is():
         ports = client.getsockname()[1], server.getsockname()[1]
         assert owner_of(*ports) == os.getuid()
         assert owner_of(1, ports[1]) is None
+        assert owner_of(ports[0], 1) is None
 
 
 @needs_linux
