@@ -94,6 +94,13 @@ def test_a_role_that_cannot_be_renewed_signs_in_all_the_same(old, logged_in, pro
     assert signin.access_key_id == old["AccessKeyId"]
 
 
+def test_nobody_is_asked_to_make_a_session_last_longer(old, program):
+    assert program("logout", "--profile", "alice").returncode == 0  # the role stays
+    done = program(*ADMIN)
+    assert done.returncode == 0
+    assert "assumed-role/Admin/" in visit(done.stdout.strip())
+
+
 def test_a_code_is_asked_for_where_one_is_needed(sandbox, terminal):
     one = terminal("sts-plugin console --profile prod-admin")
     one.answer(sandbox.code())

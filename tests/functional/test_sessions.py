@@ -49,26 +49,61 @@ def test_login_all_finds_a_session_that_is_still_good(logged_in, program):
     assert logged_in.journal.calls() == ()
 
 
+ROLE = """\
+[profile {0}]
+region = us-east-1
+sts_plugin_role_arn = arn:aws:iam::222222222222:role/{1}
+sts_plugin_source_profile = {2}
+{3}
+"""
+
+
+@pytest.fixture
+def rewritten(sandbox, write_config):
+    """Other profiles; ``device`` is what makes one stand behind alice's."""
+    seed = sandbox.folder / "alice.totp"
+    device = f"sts_plugin_mfa_serial = {ALICE}\nsts_plugin_totp_file = {seed}"
+
+    def rewrite(*profiles):
+        write_config("\n".join(one.replace("DEVICE", device) for one in profiles))
+
+    return rewrite
+
+
+DIRECT = "DEVICE\nsts_plugin_mfa_mode = direct"
+
+
 def test_login_all_takes_the_code_of_a_role_where_there_is_no_session(
-    seeded, program, write_config
+    sandbox, program, rewritten
 ):
-    text = (seeded.folder / "config").read_text(encoding="utf-8")
-    text = text.replace(
-        "[profile alice]\n", "[profile alice]\nsts_plugin_mfa_mode = direct\n"
-    )
-    write_config(
-        text.replace(
-            "[profile audit]\n", "[profile audit]\nsts_plugin_mfa_mode = direct\n"
-        )
-    )
-    keep = ("default", "alice", "audit")
-    blocks = (seeded.folder / "config").read_text(encoding="utf-8").split("\n\n")
-    write_config(
-        "\n\n".join(one for one in blocks if any(f"{name}]" in one for name in keep))
+    rewritten(ROLE.format("a", "Audit", "alice", DIRECT))
+    done = program("login", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [call.action for call in sandbox.journal.calls()] == ["AssumeRole"]
+
+
+def test_login_all_rather_gets_a_session_and_no_role(sandbox, program, rewritten):
+    rewritten(
+        ROLE.format("a", "Audit", "alice", DIRECT),
+        ROLE.format("b", "NoSuchRole", "alice", "DEVICE"),
+        ROLE.format("c", "Audit", "alice", DIRECT),
     )
     done = program("login", "--all")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [call.action for call in seeded.journal.calls()] == ["AssumeRole"]
+    assert [call.action for call in sandbox.journal.calls()] == ["GetSessionToken"]
+
+
+def test_logout_of_a_device_leaves_what_came_before_its_code(
+    sandbox, program, rewritten
+):
+    rewritten(
+        ROLE.format("batch", "Batch", "alice", ""),
+        ROLE.format("odd", "Audit", "batch", DIRECT),
+    )
+    assert program.document("batch")
+    done = program("logout", "--device", ALICE)
+    assert (done.returncode, done.stdout) == (0, "0 entries forgotten\n")
+    assert cached(program) == [("role", "batch")]
 
 
 def test_login_all_passes_over_what_is_broken_and_says_so(seeded, program):
