@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sts_plugin.engine import Engine
     from sts_plugin.model import Credentials, Plan
 
-__all__ = ["add", "console"]
+__all__ = ["add", "as_new_as_can_be", "console"]
 
 GOOD_SECONDS: Final = 900
 """How long an address signs people in (IAM User Guide: 15 minutes)."""
@@ -168,7 +168,7 @@ def _ready(engine: Engine, plan: Plan, options: argparse.Namespace) -> _Ready:
     if not ends_in_a_user(plan):
         _refuse_policy(plan, options)
         seconds = session_seconds(plan, options.seconds)
-        found = _as_new_as_can_be(engine, plan)
+        found = as_new_as_can_be(engine, plan)
         return _Ready(found, plan.calls[-1].arguments.get("RoleArn"), seconds)
     keys = engine.credentials(replace(plan, calls=()))
     if keys.session_token:
@@ -177,7 +177,7 @@ def _ready(engine: Engine, plan: Plan, options: argparse.Namespace) -> _Ready:
     return _federated(engine, plan, keys, options)
 
 
-def _as_new_as_can_be(engine: Engine, plan: Plan) -> Credentials:
+def as_new_as_can_be(engine: Engine, plan: Plan) -> Credentials:
     """Return credentials that last for long: a session in the console has no more."""
     found = engine.credentials(plan)
     if silent(plan):

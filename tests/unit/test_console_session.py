@@ -7,8 +7,9 @@ import json
 import pytest
 
 from sts_plugin.actions import ACTIONS, arguments_of
+from sts_plugin.cli.console import as_new_as_can_be
 from sts_plugin.console_session import as_user, ends_in_a_user, session_seconds
-from sts_plugin.errors import ConfigurationError
+from sts_plugin.errors import CannotAsk, ConfigurationError
 from sts_plugin.plan import make_plan
 
 ROLE = "role_arn = arn:aws:iam::222222222222:role/R\n"
@@ -157,3 +158,29 @@ def test_a_time_is_that_of_the_call():
 )
 def test_the_name_is_the_users_own_as_far_as_sts_takes_it(arn, name):
     assert call(arn)["Name"] == name
+
+
+class Engine:
+    """Has credentials, and no newer ones."""
+
+    def __init__(self, trouble=None):
+        self.trouble, self.renewals = trouble, 0
+
+    def credentials(self, _plan):
+        return "good"
+
+    def renew(self, _plan):
+        self.renewals += 1
+        if self.trouble:
+            raise self.trouble
+        return "better"
+
+
+def test_newer_credentials_are_taken_where_there_are_some_and_nobody_is_asked(plan):
+    assert as_new_as_can_be(Engine(), plan("role")) == "better"
+    # What was in the cache a moment ago may have been forgotten since.
+    assert as_new_as_can_be(Engine(CannotAsk("no")), plan("role")) == "good"
+    for name in ("assumed", "printed", "keys"):
+        engine = Engine()
+        assert as_new_as_can_be(engine, plan(name)) == "good"
+        assert engine.renewals == 0
