@@ -13,8 +13,9 @@ import hmac
 import os
 import secrets
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from sts_plugin import settings
@@ -94,8 +95,11 @@ def owner_of(client_port: int, server_port: int) -> int | None:
         return None
 
 
-class _Page(ThreadingHTTPServer):
-    """The page. ``over`` is set when nobody needs to wait for it any longer."""
+class _Page(ThreadingTCPServer):
+    """The page. ``over`` is set when nobody needs to wait for it any longer.
+
+    No HTTPServer: that would ask the DNS for a name of ours.
+    """
 
     daemon_threads = True
     block_on_close = False

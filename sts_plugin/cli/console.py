@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sts_plugin import settings
 from sts_plugin.background import silent
 from sts_plugin.cli.browser import hand_over
 from sts_plugin.cli.common import add_output, add_profile, left, make_engine, show, tell
+from sts_plugin.cli.progress import progress
 from sts_plugin.cli.sessions import span
 from sts_plugin.console import destination, find_place, login_address, partition_in
 from sts_plugin.console_session import as_user, ends_in_a_user, session_seconds
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sts_plugin.cli.common import Subparsers
+    from sts_plugin.console import Place
     from sts_plugin.engine import Engine
     from sts_plugin.model import Credentials, Plan
 
@@ -111,6 +114,12 @@ class _Ready:
     arn: str | None
     seconds: int | None = None
 
+    def ends(self, asked: datetime) -> datetime | None:
+        """Return when a session that was asked for at a moment will be over."""
+        if self.seconds:
+            return asked + timedelta(seconds=self.seconds)
+        return self.credentials.expiration
+
 
 def console(options: argparse.Namespace) -> int:
     """Print the address, or have a browser open it."""
@@ -122,23 +131,18 @@ def console(options: argparse.Namespace) -> int:
     engine = make_engine()
     profile, explicit = chosen_profile(options.profile, os.environ)
     plan = engine.plan(profile, explicit=explicit)
-    region = options.region or plan.endpoint.region
     # What is wrong on paper is said before anybody is asked for a code.
     role = plan.calls[-1].arguments.get("RoleArn") if plan.calls else None
-    place = find_place(partition_in(role), region, os.environ)
-    destination(place, service=options.service, wanted=options.destination)
+    _where(role, plan, options)
     ready = _ready(engine, plan, options)
-    place = find_place(partition_in(ready.arn), region, os.environ)
-    page = destination(place, service=options.service, wanted=options.destination)
+    place, page = _where(ready.arn, plan, options)
     signin = Signin(
         lambda: make_post(place.signin, os.environ, plan.endpoint.ca_bundle)
     )
     asked = datetime.now(UTC)
-    token = signin.token(ready.credentials, seconds=ready.seconds, profile=profile)
-    address = login_address(place, page, token)
-    ends = ready.credentials.expiration
-    if ready.seconds:
-        ends = asked + timedelta(seconds=ready.seconds)
+    with progress("AWS, getSigninToken", settings.RUN_SECONDS_MAX):
+        token = signin.token(ready.credentials, seconds=ready.seconds, profile=profile)
+    address, ends = login_address(place, page, token), ready.ends(asked)
     if options.output == "json":
         facts = {
             "SigninUrl": address.reveal(),
@@ -150,11 +154,23 @@ def console(options: argparse.Namespace) -> int:
     elif options.shown or not (options.open or sys.stdout.isatty()):
         show(address.reveal())
     else:
-        spread = hand_over(address)
+        # Once, in a line that stays: it may be a browser on this very terminal.
+        with progress("a browser", settings.BROWSER_SECONDS, shared=True):
+            spied = hand_over(address)
         _tell_end(profile, ready.credentials.account_id, ends)
-        if spread:
+        if spied:
             tell("another user of this machine asked for the page, and did not get it")
     return 0
+
+
+def _where(
+    arn: str | None, plan: Plan, options: argparse.Namespace
+) -> tuple[Place, str]:
+    """Return the console of whoever an ARN names, and the page to begin with."""
+    region = options.region or plan.endpoint.region
+    place = find_place(partition_in(arn), region, os.environ)
+    page = destination(place, service=options.service, wanted=options.destination)
+    return place, page
 
 
 def _tell_end(profile: str, account: str | None, ends: datetime | None) -> None:
@@ -199,7 +215,8 @@ def _federated(
 ) -> _Ready:
     """Return a federated user's credentials, for one with long-term keys."""
     policy = options.policy.expanduser().absolute() if options.policy else None
-    arn = engine.sts(plan).caller_identity(keys).arn
+    with progress("AWS, GetCallerIdentity", settings.RUN_SECONDS_MAX):
+        arn = engine.sts(plan).caller_identity(keys).arn
     link = as_user(
         arn,
         seconds=options.seconds,

@@ -160,7 +160,8 @@ TABLE = {
         " plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
-    "cli.watcher": "watcher settings terminal locks mfa",
+    "cli.progress": "settings terminal mfa",
+    "cli.watcher": "watcher settings terminal locks mfa cli.progress",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
@@ -179,11 +180,11 @@ TABLE = {
     ),
     "cli.browser": "errors settings",
     "cli.console": (
-        "background console console_session document engine errors signin cli.browser"
-        " cli.common cli.sessions"
+        "background console console_session document engine errors settings signin"
+        " cli.browser cli.common cli.progress cli.sessions"
     ),
     "cli.sessions": "errors document profiles engine cli.common",
-    "cli.ask": "errors files document client cli.common",
+    "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
         "diagrams document forms graph limits model overview profiles cli.common"
@@ -286,6 +287,7 @@ TYPES = {
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
+    "cli.progress": "device",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
