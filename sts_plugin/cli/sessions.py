@@ -25,9 +25,9 @@ from sts_plugin.engine import chosen_profile
 from sts_plugin.errors import (
     CacheUnusable,
     ConfigurationError,
-    NothingHere,
     StsPluginError,
 )
+from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def login(options: argparse.Namespace) -> int:
     """Get a new session for each profile or device, and say until when that will do."""
     engine = make_engine()
     if options.all:
-        plans = _of_every_device(engine)
+        plans = _of_every_device()
     else:
         chosen = [
             chosen_profile(given, os.environ) for given in options.profile or [None]
@@ -151,20 +151,20 @@ def login(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plans(engine: Engine, passed_over: Callable[[str], None]) -> Iterator[Plan]:
+def _plans(passed_over: Callable[[str], None]) -> Iterator[Plan]:
     """Yield the plan of every profile that has one; tell of those that are wrong."""
-    for name in load_profiles(os.environ).profiles:
-        with contextlib.suppress(NothingHere):  # it has a region, or the like
-            try:
-                yield engine.plan(name)
-            except ConfigurationError as error:
-                passed_over(error.line)
+    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
+    for one in summaries(load_profiles(environ), environ):
+        if one.error:
+            passed_over(one.error.line)
+        if one.plan:
+            yield one.plan
 
 
-def _of_every_device(engine: Engine) -> list[Plan]:
+def _of_every_device() -> list[Plan]:
     """Return a plan for each device that a profile names: as far as its code goes."""
     found: dict[str, Plan] = {}
-    for plan in _plans(engine, lambda line: tell(f"passed over: {line}")):
+    for plan in _plans(lambda line: tell(f"passed over: {line}")):
         for number, call in enumerate(plan.calls, start=1):
             known = found.get(call.mfa_serial) if call.mfa_serial else plan
             session = call.action == "GetSessionToken"
@@ -268,7 +268,7 @@ def _of_device(engine: Engine, device: str) -> list[Entry]:
     by the keys that entries were got with.
     """
     keys: set[str] = set()
-    for plan in _plans(engine, lambda _line: None):
+    for plan in _plans(lambda _line: None):
         serials = [call.mfa_serial for call in plan.calls]
         if device in serials:
             keys |= {call.key for call in plan.calls[serials.index(device) :]}

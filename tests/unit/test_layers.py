@@ -183,7 +183,7 @@ TABLE = {
         "background console console_session document engine errors settings signin"
         " cli.browser cli.common cli.progress cli.sessions"
     ),
-    "cli.sessions": "errors document profiles engine cli.common",
+    "cli.sessions": "errors document overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
