@@ -55,7 +55,7 @@ def add(commands: Subparsers) -> None:
         help="sign in to the AWS console in a browser",
         description=DESCRIPTION,
     )
-    add_profile(parser)
+    add_profile(parser, chosen=True)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--service",
