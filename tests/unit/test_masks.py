@@ -72,6 +72,7 @@ PLAIN = {
     "Look": "colours width lines",
     "Node": "kind lines",
     "Origin": "path line",
+    "Place": "signin console region",
     "Placement": "session roles",
     "Plan": "profile source calls endpoint codes notes cache_encryption",
     "Profile": "_seen name origin credentials config fallback",
@@ -86,6 +87,7 @@ PLAIN = {
     "Setting": "key origin profile",
     "Served": "source profiles",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
+    "Signin": "post",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
     "Standing": "words given links",
     "Summary": "profile kind account role mfa plan error",
@@ -97,6 +99,7 @@ PLAIN = {
     "Want": "name scope signer person",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
+    "_Ready": "credentials arn seconds",
     "_Useless": "reason",
 }
 # What holds one in the open, or may, and does not show it.
