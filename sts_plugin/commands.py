@@ -13,7 +13,6 @@ import io
 import os
 import re
 import select
-import shlex
 import signal
 import subprocess
 import threading
@@ -25,6 +24,7 @@ from sts_plugin.errors import ConfigurationError, Declined, NoAnswer
 from sts_plugin.files import BYTES_MAX
 from sts_plugin.job_control import signals_held, unstopped
 from sts_plugin.terminal import NoTerminal, open_terminal
+from sts_plugin.words import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def output_of(
     where = f"{setting.origin}: {setting.key}{setting.owner}"
     child = {**without_secrets(environ), **extra}
     try:
-        return _run(shlex.split(setting.value), child, seconds, abandoned)
+        return _run(split(setting.value), child, seconds, abandoned)
     except _Abandoned:
         raise Declined(f"nobody waits for {where} any more") from None
     except subprocess.TimeoutExpired:

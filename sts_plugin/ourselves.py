@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.source_kinds import source_kind
+from sts_plugin.words import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def without_us(profile: Profile) -> Profile:
 
 def _words(process: Setting) -> list[str]:
     try:
-        return shlex.split(process.value)
+        return split(process.value)
     except ValueError as error:
         raise ConfigurationError(
             f"{process.origin}: credential_process cannot be split into words: {error}",
