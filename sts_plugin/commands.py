@@ -43,6 +43,8 @@ SHELL = re.compile(r"[|&;<>$`~*]")
 
 STDERR = 2
 
+NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
 INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
 """How a command ends whose user pressed Ctrl-C; the second is a shell's, and fzf's."""
 
@@ -149,6 +151,8 @@ def _run(
                     stdout=subprocess.PIPE,
                     stderr=place.stderr,
                     process_group=0 if place.apart else None,
+                    # No window flashes up where a program without a console asks us.
+                    creationflags=NO_WINDOW if place.apart else 0,
                 )
             )
             command = _Command(process, place.apart)

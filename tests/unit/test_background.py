@@ -108,3 +108,15 @@ def test_the_process_has_a_session_of_its_own_and_no_code(mocker):
     assert {options[name] for name in ("stdin", "stdout", "stderr")} == {
         subprocess.DEVNULL
     }
+
+
+def test_on_windows_the_process_has_no_console_and_no_ctrl_c_of_ours(
+    mocker, monkeypatch
+):
+    for name, flag in (("DETACHED_PROCESS", 8), ("CREATE_NEW_PROCESS_GROUP", 0x200)):
+        monkeypatch.setattr(subprocess, name, flag, raising=False)
+    mocker.patch("os.getppid", return_value=1)  # nobody leads others there
+    monkeypatch.setattr("sts_plugin.background.os.name", "nt")
+    started = mocker.patch.object(subprocess, "Popen")
+    start([], {})
+    assert started.call_args.kwargs["creationflags"] == 0x208
