@@ -24,7 +24,6 @@ from sts_plugin.errors import ConfigurationError, Declined, NoAnswer
 from sts_plugin.files import BYTES_MAX
 from sts_plugin.job_control import signals_held, unstopped
 from sts_plugin.terminal import NoTerminal, open_terminal
-from sts_plugin.words import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +82,8 @@ def output_of(
     user interrupts it or once ``abandoned`` says that nobody waits any more, and
     ConfigurationError when it cannot be run or fails. No error shows what it printed.
     """
+    from sts_plugin.words import split  # noqa: PLC0415 - most runs run no command
+
     where = f"{setting.origin}: {setting.key}{setting.owner}"
     child = {**without_secrets(environ), **extra}
     try:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.source_kinds import source_kind
-from sts_plugin.words import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +60,8 @@ def without_us(profile: Profile) -> Profile:
 
 
 def _words(process: Setting) -> list[str]:
+    from sts_plugin.words import split  # noqa: PLC0415 - few profiles have a process
+
     try:
         return split(process.value)
     except ValueError as error:
