@@ -1,17 +1,18 @@
-"""Lines on a terminal that are drawn, drawn anew and erased, and how wide a text is."""
+"""Lines on a terminal that are drawn, drawn anew and erased."""
 
 from __future__ import annotations
 
 import time
-import unicodedata
 from typing import TYPE_CHECKING, Final
+
+from sts_plugin.widths import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sts_plugin.device import Terminal
 
-__all__ = ["Drawing", "shortened"]
+__all__ = ["Drawing"]
 
 ERASE_LINE: Final = "\r\x1b[K"
 LINE_UP: Final = "\x1b[A"
@@ -65,35 +66,3 @@ class Drawing:
             return self._terminal.columns() or COLUMNS_DEFAULT
         except OSError:
             return COLUMNS_DEFAULT
-
-
-def shortened(text: str, width: int) -> str:
-    """Return the text in at most ``width`` columns, its middle left out if need be."""
-    if _columns(text) <= width:
-        return text
-    dots = "..."[:width]
-    left = width - len(dots)
-    head = _first(text, left // 3)
-    tail = _first(text[::-1], left - left // 3)[::-1]
-    return f"{head}{dots}{tail}"
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(map(_width, text))
-
-
-def _width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
-def _first(text: str, width: int) -> str:
-    """Return as many of the first characters as fit."""
-    room = width
-    for place, character in enumerate(text):
-        room -= _width(character)
-        if room < 0:
-            return text[:place]
-    return text

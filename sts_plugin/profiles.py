@@ -104,6 +104,19 @@ class Profile:
     credentials: Mapping[str, Setting] = field(default_factory=dict)
     config: Mapping[str, Setting] = field(default_factory=dict)
     fallback: Mapping[str, Setting] = field(default_factory=dict)
+    _seen: Mapping[str, Setting] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Lay the keys over one another once: a plan asks for a hundred of them."""
+        seen = {
+            **self.fallback,
+            **_own(self.fallback),
+            **self.config,
+            **self.credentials,
+            **_own(self.config),
+            **_own(self.credentials),
+        }
+        object.__setattr__(self, "_seen", seen)
 
     def plain(self, key: str) -> Setting | None:
         """Return the key as it is spelled: the credentials file wins, key by key."""
@@ -113,19 +126,20 @@ class Profile:
 
     def get(self, key: str) -> Setting | None:
         """Return what we see: the key with our prefix wins over the plain one."""
-        own = OWN_PREFIX + key
-        return (
-            self.credentials.get(own)
-            or self.config.get(own)
-            or self.credentials.get(key)
-            or self.config.get(key)
-            or self.fallback.get(own)
-            or self.fallback.get(key)
-        )
+        return self._seen.get(key)
 
     def settings(self) -> dict[str, Setting]:
         """Return every key, merged as botocore merges them."""
         return {**self.fallback, **self.config, **self.credentials}
+
+
+def _own(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the settings whose key has our prefix, by the key without it."""
+    return {
+        key.removeprefix(OWN_PREFIX): setting
+        for key, setting in settings.items()
+        if key.startswith(OWN_PREFIX)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,20 +16,20 @@ from sts_plugin.mfa import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sts_plugin.model import Plan
-    from sts_plugin.store import Store
+    from sts_plugin.store import Entry, Store
     from sts_plugin.watcher import Watcher
 
 __all__ = [
     "Subparsers",
-    "add_json",
+    "add_output",
     "add_profile",
     "cache_of",
-    "columns",
     "exit_code",
+    "known_entries",
     "left",
     "make_engine",
     "plan_of",
@@ -50,9 +50,35 @@ def add_profile(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+def add_output(
+    parser: argparse.ArgumentParser, formats: Sequence[str] = ("table", "json")
+) -> None:
+    """Add ``--output``, and ``--json`` for short: one option, the last one counts.
+
+    The first of the formats is what is printed where nobody chose.
+    """
+    parser.add_argument(
+        "--output",
+        choices=formats,
+        default=formats[0],
+        help=f"how to print it (default: {formats[0]})",
+    )
+    parser.add_argument(
+        "--json",
+        dest="output",
+        action="store_const",
+        const="json",
+        help="the same as --output json",
+    )
+
+
+def known_entries(entries: Callable[[], Iterable[Entry | None]]) -> list[Entry]:
+    """Return the entries that there are; say so if the cache cannot be used."""
+    try:
+        return [entry for entry in entries() if entry]
+    except CacheUnusable as error:
+        tell(f"the cache cannot be used: {error.line}")
+        return []
 
 
 def tell(line: str) -> None:
@@ -151,11 +177,3 @@ def left(until: datetime, now: datetime) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min" if minutes else f"{seconds} s"
-
-
-def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the lines of a table, each column as wide as its longest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()

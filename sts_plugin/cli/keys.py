@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_json, add_profile
+from sts_plugin.cli.common import add_output, add_profile
 from sts_plugin.cli.discreet import discreet
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--check", action="store_true", help="ask the keychain whether they are there"
     )
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=list_keys)
     parser = mine.add_parser(
         "remove", help="remove a profile's key", allow_abbrev=False

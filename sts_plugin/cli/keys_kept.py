@@ -11,8 +11,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sts_plugin.access_keys import AccessKeys
-from sts_plugin.cli.common import cache_of, columns, make_engine, show, tell
+from sts_plugin.cli.common import cache_of, make_engine, show, tell
 from sts_plugin.cli.confirm import confirm
+from sts_plugin.cli.look import Look
 from sts_plugin.document import timestamp
 from sts_plugin.engine import chosen_profile
 from sts_plugin.errors import ConfigurationError, StsPluginError
@@ -85,7 +86,7 @@ def list_keys(options: argparse.Namespace) -> int:
         record.profile: _in_keychain(keys, record)
         for record in (records if options.check else ())
     }
-    if options.json:
+    if options.output == "json":
         rows = [_row(record, profiles, there) for record in records]
         show(json.dumps(rows, indent=2))
         return 0
@@ -93,12 +94,13 @@ def list_keys(options: argparse.Namespace) -> int:
         show("no access key is kept")
         return 0
     words = {True: "there", False: "missing", None: "not known"}
-    table = [("PROFILE", "ACCESS KEY ID", "SINCE", "KEYCHAIN", "NOTES")]
+    table = []
     for record in records:
         place = words[there[record.profile]] if there else "not asked"
         since, notes = timestamp(record.added), ", ".join(_notes(record, profiles))
         table.append((record.profile, record.access_key_id, since, place, notes))
-    show("\n".join(columns(table)))
+    head = ("PROFILE", "ACCESS KEY ID", "SINCE", "KEYCHAIN", "NOTES")
+    show("\n".join(Look.of().table(head, table)))
     return 0
 
 

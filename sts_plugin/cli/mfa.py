@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import add_json
+from sts_plugin.cli.common import add_output
 from sts_plugin.cli.discreet import discreet
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def add(commands: Subparsers) -> None:
     parser = mine.add_parser(
         "list", help="show which devices have a seed here", allow_abbrev=False
     )
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(command=list_devices)
     parser = mine.add_parser(
         "remove", help="remove a device's seed", allow_abbrev=False

@@ -9,8 +9,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.cli.common import columns, make_engine, show, tell
+from sts_plugin.cli.common import make_engine, show, tell
 from sts_plugin.cli.confirm import confirm
+from sts_plugin.cli.look import Look
 from sts_plugin.cli.mfa_device import Codes, device_of, seeds
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.document import timestamp
@@ -52,17 +53,18 @@ def list_devices(options: argparse.Namespace) -> int:
         }
         for device in devices
     ]
-    if options.json:
+    if options.output == "json":
         show(json.dumps(rows, indent=2))
         return 0
     if not rows:
         show("no seed is kept")
         return 0
-    table = [("DEVICE", "KEPT IN", "SINCE", "PROFILES")]
+    table = []
     for one in devices:
         profiles = ", ".join(named.get(one.serial, []))
         table.append((one.serial, one.where, timestamp(one.added), profiles))
-    show("\n".join(columns(table)))
+    head = ("DEVICE", "KEPT IN", "SINCE", "PROFILES")
+    show("\n".join(Look.of().table(head, table)))
     return 0
 
 

@@ -8,12 +8,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.drawing import shortened
 from sts_plugin.errors import Declined
 from sts_plugin.mfa import printable
 from sts_plugin.mfa.assuan import LINE_BYTES_MAX, Assuan, escaped
 from sts_plugin.mfa.program import Broken
 from sts_plugin.mfa.shown import in_its_locale, text_for
+from sts_plugin.widths import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.drawing import shortened
+from sts_plugin.widths import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,8 +31,9 @@ TABLE = {
     "settings": "errors",
     "folders": "errors",
     "model": "settings",
+    "widths": "",
     "device": "",
-    "drawing": "",
+    "drawing": "widths",
     "tty_device": "device",
     "console_system": "device",
     "console_device": "console_system deadline device",
@@ -91,12 +92,12 @@ TABLE = {
     "mfa.totp": "errors settings folders model private otpauth mfa.descriptor",
     "mfa.terminal": "errors settings terminal locks",
     "mfa.program": "errors settings commands job_control",
-    "mfa.shown": "drawing",
+    "mfa.shown": "widths",
     "mfa.display": "",
     "mfa.toolkits": "errors",
     "mfa.dialog": "errors settings mfa.program mfa.shown mfa.display mfa.toolkits",
     "mfa.assuan": "mfa mfa.program",
-    "mfa.conversation": "errors drawing mfa mfa.program mfa.shown mfa.assuan",
+    "mfa.conversation": "errors widths mfa mfa.program mfa.shown mfa.assuan",
     "mfa.gnupg": "errors files terminal tty_device",
     "mfa.pinentry": (
         "errors settings terminal locks job_control mfa.program mfa.display"
@@ -125,6 +126,9 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "overview": "errors limits plan",
+    "graph": "",
+    "diagrams": "mfa",
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -155,7 +159,8 @@ TABLE = {
         " plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
-    "cli.watcher": "watcher settings terminal locks mfa",
+    "cli.progress": "settings terminal mfa",
+    "cli.watcher": "watcher settings terminal locks mfa cli.progress",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
@@ -172,8 +177,14 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
-    "cli.ask": "errors files document client cli.common",
-    "cli.inspect": "errors settings model forms limits document cli.common",
+    "cli.ask": "errors files document client cli.common cli.progress",
+    "cli.look": "mfa widths",
+    "cli.explain": (
+        "diagrams document forms graph limits model overview profiles cli.common"
+        " cli.look"
+    ),
+    "cli.listing": "document overview profiles cli.common cli.look",
+    "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
     "cli.keys_add": (
         "errors model terminal keychain access_keys key_records key_files profiles mfa"
@@ -181,7 +192,7 @@ TABLE = {
     ),
     "cli.keys_kept": (
         "errors folders access_keys profiles source_kinds document engine cli.common"
-        " cli.confirm"
+        " cli.confirm cli.look"
     ),
     "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
     "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
@@ -193,7 +204,8 @@ TABLE = {
         "errors keys settings model limits seeds mfa mfa.totp mfa.command cli.common"
     ),
     "cli.mfa_kept": (
-        "errors profiles document cli.watcher cli.common cli.confirm cli.mfa_device"
+        "errors profiles document cli.watcher cli.common cli.confirm cli.look"
+        " cli.mfa_device"
     ),
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
@@ -254,11 +266,17 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "overview": "model profiles",
+    "graph": "model overview",
+    "diagrams": "graph",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
-    "cli.inspect": "store engine",
+    "cli.explain": "engine",
+    "cli.listing": "profiles",
+    "cli.status": "store",
+    "cli.progress": "device",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
@@ -451,6 +469,7 @@ LEVELS = (
         "warm",
         "words",
         "shells",
+        "widths",
     ),
     (
         "settings",
@@ -493,7 +512,9 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background"),
+    ("engine", "rotation", "background", "overview"),
+    ("graph",),
+    ("diagrams",),
     ("records", "getting"),
     ("client", "plugins"),
     ("cli",),

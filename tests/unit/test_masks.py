@@ -43,6 +43,8 @@ PLAIN = {
     "Asking": "question used send watcher quiet now",
     "Assertion": "roles audiences expires session_seconds encrypted",
     "Calling": "plan cache sts sources bring watcher settings login",
+    "Branch": "cells below",
+    "Cell": "text style",
     "Call": "action profile key origin settings proof lower_duration",
     "Chain": "source links selected",
     "CodeSettings": "process totp_file prompt ways",
@@ -52,11 +54,13 @@ PLAIN = {
     "Endpoint": (
         "region url legacy profile fallback region_from url_from keys ca_bundle"
     ),
+    "Edge": "origin target text",
     "Enrolled": "serial where added",
     "Entry": "key life label",
     # Its code is AWS's word for the error.
     "Failure": "number at kind message hint code scope streak until",
     "Found": "key settings",  # Credentials
+    "Graph": "nodes edges broken",
     "Holder": "process session",
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
@@ -65,10 +69,12 @@ PLAIN = {
     "Ledger": "codes failure unanswered",  # digests
     "Life": "issued expires",
     "Link": "profile action",
+    "Look": "colours width lines",
+    "Node": "kind lines",
     "Origin": "path line",
     "Placement": "session roles",
     "Plan": "profile source calls endpoint codes notes cache_encryption",
-    "Profile": "name origin credentials config fallback",
+    "Profile": "_seen name origin credentials config fallback",
     "Profiles": "profiles services sso_sessions config_path credentials_path",
     "Proof": "argument setting how whose",
     "Question": "profile device deadline account reason",
@@ -78,9 +84,11 @@ PLAIN = {
     "Section": "header path line defaults lines",
     "Seed": "issuer account",
     "Setting": "key origin profile",
+    "Served": "source profiles",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
     "Standing": "words given links",
+    "Summary": "profile kind account role mfa plan error",
     "Supplied": "endpoint first",  # Credentials
     "Taken": "path left",
     "Time": "seconds budget now",

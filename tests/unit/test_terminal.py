@@ -19,7 +19,6 @@ from herd import await_that
 from ptys import Pty, Screen, foreground
 
 from sts_plugin import terminal as module
-from sts_plugin.drawing import shortened
 from sts_plugin.terminal import (
     Drawing,
     NoTerminal,
@@ -320,29 +319,6 @@ def test_a_drawing_on_a_terminal_that_takes_nothing_ends_in_time(screen, drawing
     deadline = time.monotonic() + 0.1
     with pytest.raises(TimeoutError):
         one.draw(QUESTION, deadline) if work == "draw" else one.erase(deadline)
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "short"),
-    [
-        ("abc", 3, "abc"),
-        ("abc", 99, "abc"),
-        ("", 0, ""),
-        ("abcdefghij", 10, "abcdefghij"),
-        ("abcdefghij", 9, "ab...ghij"),
-        ("abcdefghij", 6, "a...ij"),
-        ("abcdefghij", 4, "...j"),
-        ("abcdefghij", 3, "..."),
-        ("abcdefghij", 2, ".."),
-        ("abcdefghij", 1, "."),
-        ("abcdefghij", 0, ""),
-        ("e\u0301" * 5, 5, "e\u0301" * 5),
-        ("\u4f60" * 5, 10, "\u4f60" * 5),
-        ("\u4f60" * 5, 9, "\u4f60...\u4f60\u4f60"),
-    ],
-)
-def test_a_long_text_is_cut_in_its_middle(text, width, short):
-    assert shortened(text, width) == short
 
 
 # --- Without echo ---

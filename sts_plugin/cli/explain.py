@@ -1,4 +1,4 @@
-"""Commands that look and touch nothing: ``explain`` and ``status``.
+"""``explain``: how a profile gets its credentials, and why; all of them as a picture.
 
 Neither prompts, calls AWS or shows a secret.
 """
@@ -6,36 +6,38 @@ Neither prompts, calls AWS or shows a secret.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin.cli.common import (
-    add_json,
+    add_output,
     add_profile,
-    columns,
-    left,
+    known_entries,
     make_engine,
     plan_of,
     show,
     tell,
 )
+from sts_plugin.cli.look import Branch, Cell, Look
+from sts_plugin.diagrams import as_json, picture
 from sts_plugin.document import timestamp
-from sts_plugin.errors import CacheUnusable
 from sts_plugin.forms import shown
+from sts_plugin.graph import graph_of
 from sts_plugin.limits import check
 from sts_plugin.model import Endpoint, SourceHop
-from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
+from sts_plugin.overview import summaries
+from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
     from sts_plugin.model import CodeSettings, Hop, Plan, Setting
-    from sts_plugin.store import Entry
 
-__all__ = ["add", "explain", "status"]
+__all__ = ["add", "explain"]
 
 LINES = (
     "region",
@@ -49,74 +51,61 @@ LINES = (
 
 
 def add(commands: Subparsers) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     parser = commands.add_parser(
-        "explain", help="show how a profile gets its credentials, and why"
+        "explain",
+        help="show how a profile gets its credentials, and why",
+        description="Show the plan of a profile: each step, the file and line of every"
+        " value in it, and what is cached. Or a picture of who chains through whom, for"
+        " Mermaid or Graphviz.",
     )
-    add_profile(parser)
-    add_json(parser)
+    which = parser.add_mutually_exclusive_group()
+    add_profile(which)
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="a picture of every profile: mermaid, dot or json",
+    )
+    add_output(parser, ("tree", "json", "mermaid", "dot"))
     parser.set_defaults(command=explain)
-    parser = commands.add_parser("status", help="show what is cached, and until when")
-    add_json(parser)
-    parser.set_defaults(command=status)
 
 
 def explain(options: argparse.Namespace) -> int:
     """Print the plan: each hop, where it is written, and until when it is cached."""
+    if options.all or options.output in {"mermaid", "dot"}:
+        return _picture(options)
     engine = make_engine()
     plan = plan_of(engine, options)
     for call in plan.calls:
         check(call)
     facts = _facts(engine, plan)
-    text = json.dumps(facts, indent=2) if options.json else "\n".join(_tree(facts))
-    show(text)
+    if options.output == "json":
+        show(json.dumps(facts, indent=2))
+    else:
+        show("\n".join(_lines(facts, Look.of())))
     return 0
 
 
-def status(options: argparse.Namespace) -> int:
-    """Print every cached session and role, the one that ends first first."""
-    engine = make_engine()
-    now = datetime.now(UTC)
-    entries = _known(engine.store.entries)
-    entries.sort(key=lambda entry: entry.life.expires)
-    live = [entry for entry in entries if entry.life.expires > now]
-    rows = [{**entry.label, "expires": timestamp(entry.life.expires)} for entry in live]
-    if options.json:
-        show(json.dumps(rows, indent=2))
-        return 0
-    ending = timedelta(seconds=SESSION_ENDS_SOON_SECONDS)
-    for entry in live:
-        label, until = entry.label, entry.life.expires
-        if label.get("kind") == "session" and until - now < ending:
-            tell(
-                f"the MFA session of {label.get('subject')} ends in {left(until, now)}"
-                f" (run: sts-plugin login --profile {label.get('profile')})"
-            )
-    if not rows:
-        show(f"nothing is cached in {engine.store.path}")
-        return 0
-    cells: list[tuple[str, ...]] = [("KIND", "WHAT", "PROFILE", "FROM KEY", "LEFT")]
-    for entry in live:
-        label = entry.label
-        names = [label.get(name, "") for name in ("kind", "subject", "profile")]
-        cells.append((*names, label.get("caller", ""), left(entry.life.expires, now)))
-    show("\n".join(columns(cells)))
+def _picture(options: argparse.Namespace) -> int:
+    """Print who chains through whom, in a language that draws it."""
+    profiles = load_profiles(os.environ)
+    names = None
+    if not options.all:
+        names = [plan_of(make_engine(), options).profile]
+    graph = graph_of(summaries(profiles, os.environ, names))
+    for one in graph.broken:
+        tell(f"{one.name}: {one.error.line}" if one.error else one.name)
+    if options.output == "json":
+        show(json.dumps(as_json(graph), indent=2))
+    else:
+        show(picture(graph, "dot" if options.output == "dot" else "mermaid"))
     return 0
-
-
-def _known(entries: Callable[[], Iterable[Entry | None]]) -> list[Entry]:
-    """Return the entries that there are; say so if the cache cannot be used."""
-    try:
-        return [entry for entry in entries() if entry]
-    except CacheUnusable as error:
-        tell(f"the cache cannot be used: {error.line}")
-        return []
 
 
 def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
     """Return the plan as plain JSON values."""
     now = datetime.now(UTC)
-    known = _known(lambda: [engine.store.read(hop.key) for hop in plan.calls])
+    known = known_entries(lambda: [engine.store.read(hop.key) for hop in plan.calls])
     until = {
         entry.key: timestamp(entry.life.expires)
         for entry in known
@@ -193,27 +182,46 @@ def _settings(settings: Iterable[Setting]) -> dict[str, dict[str, str]]:
     }
 
 
-def _tree(facts: dict[str, Any]) -> Iterator[str]:
-    yield facts["profile"]
-    rows = []
-    for number, hop in enumerate(facts["hops"], start=1):
-        until = hop.get("cached_until")
-        cached = "" if hop["hop"] == "source" else "not cached"
-        cached = f"cached until {until}" if until else cached
-        rows.append((f"{number:2}", hop["hop"], _what(hop), hop["from"], cached))
-    yield from columns(rows)
-    for hop in facts["hops"]:
-        for key, setting in hop.get("settings", {}).items():
-            shown = f"{key} = {setting['value']}"
-            yield f"    {hop['profile']}: {shown}  ({setting['from']})"
+def _lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
+    facts = _homely(facts, os.path.expanduser("~") + os.sep)  # noqa: PTH111 - as botocore
+    hops = [_branch(number, hop) for number, hop in enumerate(facts["hops"], start=1)]
+    yield from look.tree(Branch((Cell(facts["profile"], "strong"),), tuple(hops)))
     for name in LINES:
         fact = facts[name]
         default = name == "cache_encryption" and not fact["from"]
         if fact and fact["value"] and not default:
-            source = f"  ({fact['from']})" if fact["from"] else ""
-            yield f"  {name.replace('_', ' ')}: {fact['value']}{source}"
+            source = look.styled(f"  ({fact['from']})", "dim") if fact["from"] else ""
+            yield look.styled(f"{name.replace('_', ' ')}: {fact['value']}", "") + source
     for note in facts["notes"]:
-        yield f"  note: {note}"
+        yield look.styled("note: ", "soon") + look.styled(note, "")
+
+
+def _homely(value: Any, home: str) -> Any:  # noqa: ANN401 - whatever JSON is made of
+    """Return the facts with paths as people write them: ``~/.aws/config``."""
+    if isinstance(value, str):
+        return (
+            f"~{os.sep}{value.removeprefix(home)}" if value.startswith(home) else value
+        )
+    if isinstance(value, list):
+        return [_homely(one, home) for one in value]
+    if isinstance(value, dict):
+        return {key: _homely(one, home) for key, one in value.items()}
+    return value
+
+
+def _branch(number: int, hop: dict[str, Any]) -> Branch:
+    until = hop.get("cached_until")
+    cached = Cell("" if hop["hop"] == "source" else "not cached", "dim")
+    if until:
+        cached = Cell(f"cached until {until}", "good")
+    settings = tuple(
+        Branch(
+            (Cell(f"{hop['profile']}: {key} = {one['value']}  ({one['from']})", "dim"),)
+        )
+        for key, one in hop.get("settings", {}).items()
+    )
+    kind = Cell(f"{number} {hop['hop']}", "strong")
+    return Branch((kind, _what(hop), Cell(hop["from"], "dim"), cached), settings)
 
 
 def _what(hop: dict[str, Any]) -> str:
