@@ -15,7 +15,11 @@ from consoles import ARROW_UP, COOKED, F1, OUTPUT, FakeConsole
 from herd import await_that
 
 from sts_plugin import console_device, terminal
-from sts_plugin.console_device import opened
+from sts_plugin.console_device import (
+    ENABLE_ECHO_INPUT,
+    ENABLE_PROCESSED_INPUT,
+    opened,
+)
 from sts_plugin.console_system import window
 from sts_plugin.drawing import Drawing
 from sts_plugin.errors import CannotAsk, Declined
@@ -288,14 +292,28 @@ def test_ctrl_c_reaches_a_question_of_any_thread_and_all_of_the_console(fake, co
     seen.append(fake.modes["CONIN$"])
     fake.type("12\x03")
     thread.join(60)
-    assert seen == [COOKED & ~1]
+    assert seen == [COOKED & ~ENABLE_PROCESSED_INPUT & ~ENABLE_ECHO_INPUT]
     assert ended == [COOKED]
     assert fake.interrupts == [(0, 0)]
 
 
 def test_ctrl_c_stays_a_signal_in_the_main_thread(fake, console):
     with console.hidden():
-        assert fake.modes["CONIN$"] == COOKED
+        assert fake.modes["CONIN$"] == COOKED & ~ENABLE_ECHO_INPUT
+
+
+def test_a_console_on_which_we_ask_is_not_free_for_others_to_draw_on(fake, console):
+    with opened(lambda: fake) as other:
+        assert other.is_free()
+        with console.hidden() as hide:
+            assert not other.is_free()
+            fake.modes["CONIN$"] = COOKED  # a program that was ended has put it back
+            hide()
+            assert not other.is_free()
+            calls = len(fake.calls)
+            hide()
+            assert len(fake.calls) == calls
+        assert other.is_free()
 
 
 # --- Writing and drawing ---
