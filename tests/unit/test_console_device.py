@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import io
 import os
 import threading
@@ -132,7 +133,7 @@ def test_a_console_is_told_from_others_by_its_window(fake):
 
     fake.GetConsoleWindow = get
     assert window(lambda: fake) == handle
-    assert get.restype is not None  # of 64 bits, and not an int
+    assert get.restype is ctypes.c_void_p  # of 64 bits, and not an int
     handle = None
     assert window(lambda: fake) == 0
 

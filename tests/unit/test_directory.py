@@ -253,3 +253,13 @@ def test_a_read_only_mark_is_taken_from_files_and_through_no_link(by_path, path)
     (path / "link").symlink_to(path / "name")
     with pytest.raises(OSError, match="not supported"):
         by_path.make_private("link")
+
+
+def test_no_file_is_opened_through_a_link_where_no_flag_keeps_from_it(
+    by_path, path, monkeypatch
+):
+    monkeypatch.setattr(directory, "CAREFULLY", 0)
+    (path / "link").symlink_to(path / "name")
+    with pytest.raises(OSError, match="symbolic") as caught:
+        by_path.open("link", os.O_RDONLY)
+    assert caught.value.errno == errno.ELOOP
