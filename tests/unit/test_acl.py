@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from pathlib import Path
 
 import pytest
@@ -106,20 +105,10 @@ def test_elsewhere_there_are_no_such_lists(tmp_path):
     assert list_of(str(tmp_path)) == ""
 
 
-@pytest.fixture
-def on_windows(monkeypatch):
-    class Os:
-        name = "nt"
-
-        def __getattr__(self, name):
-            return getattr(os, name)
-
-    monkeypatch.setattr(private, "os", Os())
-
-
 def test_a_folder_that_others_can_enter_is_not_used_on_windows(
     tmp_path, on_windows, monkeypatch
 ):
+    on_windows(private)
     folder = PrivateFolder(tmp_path / "cache")
     folder.save("name", 1)
     monkeypatch.setattr(acl, "list_of", lambda _: LISTS["of a disk for all"][0])
@@ -132,6 +121,7 @@ def test_a_folder_that_others_can_enter_is_not_used_on_windows(
 
 
 def test_modes_say_nothing_on_windows(tmp_path, on_windows):
+    on_windows(private)
     folder = PrivateFolder(tmp_path / "cache")
     folder.save("name", 1)
     folder.path.chmod(0o777)

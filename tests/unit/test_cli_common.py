@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from sts_plugin.cli import _ending_on_signals, credentials
+from sts_plugin.cli import _ending_on_signals, common, credentials
 from sts_plugin.cli.common import show
 from sts_plugin.settings import BACKGROUND_SECONDS_MAX
 
@@ -19,22 +19,24 @@ from sts_plugin.settings import BACKGROUND_SECONDS_MAX
     ("name", "end"), [("nt", b"\n"), ("posix", b"\r\n")], ids=["Windows", "as it was"]
 )
 def test_lines_end_as_shells_read_them_whatever_windows_has_for_an_end(
-    monkeypatch, name, end
+    monkeypatch, on_windows, name, end
 ):
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding="utf-8", newline="\r\n")
     monkeypatch.setattr(sys, "stdout", stream)
-    monkeypatch.setattr("sts_plugin.cli.common.os.name", name)
+    if name == "nt":
+        on_windows(common)
     show("export A=1\nexport B=2")
     assert written.getvalue() == b"export A=1%bexport B=2%b" % (end, end)
 
 
 def test_a_console_that_is_closed_unwinds_a_command(monkeypatch):
     monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    before = signal.getsignal(signal.SIGUSR1)
     with pytest.raises(SystemExit) as caught, _ending_on_signals():
         signal.raise_signal(signal.SIGUSR1)
     assert caught.value.code == 128 + signal.SIGUSR1
-    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGUSR1) == before
 
 
 def test_a_renewal_ends_in_time_where_there_is_no_alarm(monkeypatch, mocker):
@@ -42,5 +44,5 @@ def test_a_renewal_ends_in_time_where_there_is_no_alarm(monkeypatch, mocker):
     timer = mocker.patch.object(threading, "Timer")
     credentials._end_in_time()
     timer.assert_called_once_with(BACKGROUND_SECONDS_MAX, os._exit, (1,))
-    assert timer.return_value.daemon  # it keeps nobody who has done
+    assert timer.return_value.daemon is True  # it keeps nobody who has done
     timer.return_value.start.assert_called_once_with()

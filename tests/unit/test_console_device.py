@@ -108,15 +108,13 @@ def test_both_ends_are_closed_and_the_console_left_as_it_was(fake):
             os.fstat(descriptor)
 
 
-def test_the_terminal_of_windows_is_its_console(fake, monkeypatch):
+def test_the_terminal_of_windows_is_its_console(monkeypatch, on_windows):
     monkeypatch.setattr(
         console_device, "opened", lambda: contextlib.nullcontext("console")
     )
-    monkeypatch.setattr(terminal.os, "name", "nt")
+    on_windows(terminal)
     with open_terminal() as one:
-        found = one
-    monkeypatch.undo()
-    assert found == "console"
+        assert one == "console"
 
 
 def test_elsewhere_there_is_no_console():
@@ -454,7 +452,7 @@ def source(**options):
 
 
 @pytest.fixture
-def on_windows(fake, monkeypatch):
+def there(fake, monkeypatch):
     monkeypatch.setattr(
         "sts_plugin.mfa.terminal.open_terminal", lambda: opened(lambda: fake)
     )
@@ -465,35 +463,35 @@ def question(seconds):
     return Question("audit", "device", time.monotonic() + seconds)
 
 
-def test_a_code_is_asked_for_on_the_console(on_windows):
+def test_a_code_is_asked_for_on_the_console(there):
     def act():
-        await_that(lambda: "): " in on_windows.shown)
-        on_windows.type("123456\r")
+        await_that(lambda: "): " in there.shown)
+        there.type("123456\r")
 
     threading.Thread(target=act, daemon=True).start()
     assert source().ask(question(60)) == "123456\n"
-    assert on_windows.screen == []
+    assert there.screen == []
 
 
-def test_without_a_console_another_source_is_asked(on_windows):
-    on_windows.absent.add("CONIN$")
+def test_without_a_console_another_source_is_asked(there):
+    there.absent.add("CONIN$")
     with pytest.raises(CannotAsk, match="there is no terminal"):
         source().ask(question(60))
 
 
-def test_a_console_that_is_closed_asks_another_source(on_windows):
+def test_a_console_that_is_closed_asks_another_source(there):
     def abandoned():
-        on_windows.gone = True
+        there.gone = True
         return False
 
     with pytest.raises(CannotAsk, match="the terminal was closed"):
         source(abandoned=abandoned).ask(question(60))
 
 
-def test_ctrl_z_is_a_no(on_windows):
+def test_ctrl_z_is_a_no(there):
     def act():
-        await_that(lambda: "): " in on_windows.shown)
-        on_windows.type("\x1a\r")
+        await_that(lambda: "): " in there.shown)
+        there.type("\x1a\r")
 
     threading.Thread(target=act, daemon=True).start()
     with pytest.raises(Declined, match="the input was ended"):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from sts_plugin.cli import running
+from sts_plugin.cli import common, running
 from sts_plugin.cli.common import exit_code
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
@@ -90,15 +90,15 @@ def test_exit_codes_are_those_of_a_shell(number, code, capsys):
 
 
 @pytest.fixture
-def on_windows(monkeypatch):
-    monkeypatch.setattr(running.os, "name", "nt")
+def there(on_windows):
+    on_windows(running)
 
 
 def test_what_the_console_sends_is_not_passed_on_a_second_time(
-    child, on_windows, monkeypatch
+    child, there, monkeypatch
 ):
     # Popen raises for what Windows cannot send.
-    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGWINCH, raising=False)
     with running._Passing() as passing:
         passing.on_to(child)
         signal.raise_signal(signal.SIGINT)
@@ -107,7 +107,7 @@ def test_what_the_console_sends_is_not_passed_on_a_second_time(
 
 
 def test_nothing_takes_our_place_where_the_shell_would_not_wait(
-    on_windows, monkeypatch, mocker
+    there, monkeypatch, mocker
 ):
     replaced = mocker.patch("os.execvpe")
     monkeypatch.setattr(running, "run", lambda *given: given)
@@ -115,7 +115,7 @@ def test_nothing_takes_our_place_where_the_shell_would_not_wait(
     replaced.assert_not_called()
 
 
-def test_a_script_is_run_by_its_whole_name(on_windows, monkeypatch, mocker):
+def test_a_script_is_run_by_its_whole_name(there, monkeypatch, mocker):
     started = mocker.patch("subprocess.Popen")
     found = {"cdk": "C:\\node\\cdk.CMD"}
     monkeypatch.setattr(running.shutil, "which", lambda name, **_: found.get(name))
@@ -137,6 +137,7 @@ def test_a_script_is_run_by_its_whole_name(on_windows, monkeypatch, mocker):
         ("posix", 3, 3),
     ],
 )
-def test_an_exit_code_is_one_that_we_can_end_with(monkeypatch, name, code, ours):
-    monkeypatch.setattr("sts_plugin.cli.common.os.name", name)
+def test_an_exit_code_is_one_that_we_can_end_with(on_windows, name, code, ours):
+    if name == "nt":
+        on_windows(common)
     assert exit_code(code) == ours
