@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "words": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -41,7 +42,7 @@ TABLE = {
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
-    "commands": "errors files terminal job_control",
+    "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
@@ -55,7 +56,7 @@ TABLE = {
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
-    "ourselves": "errors profiles source_kinds",
+    "ourselves": "errors profiles source_kinds words",
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
@@ -64,11 +65,12 @@ TABLE = {
         " source_kinds chain mfa_settings cache_settings"
     ),
     "directory": "",
-    "private": "errors settings directory",
+    "acl": "",
+    "private": "errors settings acl directory",
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings private lock_file gates",
+    "locks": "errors settings console_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -168,7 +170,7 @@ TABLE = {
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
-    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
@@ -228,6 +230,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "lock_file": "directory private",
+    "private": "directory",
     "locks": "private",
     "tokens": "model",
     "guard": "model",
@@ -474,6 +477,7 @@ LEVELS = (
         "saml",
         "deadline",
         "device",
+        "acl",
         "directory",
         "ledger",
         "quiet",
@@ -482,6 +486,7 @@ LEVELS = (
         "session_names",
         "core_dumps",
         "warm",
+        "words",
         "shells",
         "widths",
     ),
