@@ -183,11 +183,14 @@ class Console:
         before = self._mode(self._reading)
 
         def hide() -> None:
+            mode = self._mode(self._reading)
+            # Not for us: it tells others that somebody asks here (is_free).
+            quiet = mode & ~ENABLE_ECHO_INPUT
             # Ctrl-C as a signal reaches the main thread only: it is to reach us.
             if threading.current_thread() is not threading.main_thread():
-                mode = self._mode(self._reading)
-                if mode & ENABLE_PROCESSED_INPUT:
-                    self._set(self._reading, mode & ~ENABLE_PROCESSED_INPUT)
+                quiet &= ~ENABLE_PROCESSED_INPUT
+            if quiet != mode:
+                self._set(self._reading, quiet)
 
         def restore() -> None:
             with contextlib.suppress(OSError):

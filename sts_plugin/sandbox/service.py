@@ -16,11 +16,18 @@ from sts_plugin.sandbox import iam
 from sts_plugin.sandbox.actions import signed_actions
 from sts_plugin.sandbox.errors import EXPIRED_TOKEN, INVALID_TOKEN, StsError
 from sts_plugin.sandbox.estate import Ask, Estate
-from sts_plugin.sandbox.faults import Fault, Faults, damage_answer, damage_result
+from sts_plugin.sandbox.faults import (
+    Fault,
+    Faults,
+    damage_answer,
+    damage_result,
+    enlarge,
+)
 from sts_plugin.sandbox.federation import unsigned_actions
 from sts_plugin.sandbox.identities import Key
 from sts_plugin.sandbox.journal import Call, Journal
 from sts_plugin.sandbox.signature import parse_authorization, verify_signature
+from sts_plugin.sandbox.signin import PATH, Visit, render_refusal, sign_in
 from sts_plugin.sandbox.trust import check_may_call
 from sts_plugin.sandbox.wire import (
     NAMESPACE,
@@ -125,14 +132,27 @@ class Service:
         try:
             if problem is not None:
                 raise problem
+            if request.path == PATH:
+                answer = self._sign_in(facts)
+                return answer if fault is None else enlarge(fault, answer)
             act = self._act_as_iam if of_iam else self._act
             result = act(request, facts)
         except StsError as error:
             facts.outcome = error.code
+            if request.path == PATH:
+                return render_refusal(error)
             return render_error(error, namespace)
         if fault is not None:
             result = damage_result(fault, result)
         return render_result(facts.action, result, namespace)
+
+    def _sign_in(self, facts: _Facts) -> Answer:
+        visit = Visit(facts.parameters, self._estate.knobs.now())
+        try:
+            return sign_in(self._estate, visit)
+        finally:
+            facts.access_key_id = visit.access_key_id
+            facts.caller_arn = visit.caller.arn if visit.caller else None
 
     def _act(self, request: Request, facts: _Facts) -> Result:
         action, now = facts.action, self._estate.knobs.now()

@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "words": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -41,7 +42,7 @@ TABLE = {
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
-    "commands": "errors files terminal job_control",
+    "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
     "aws_files": "",
@@ -57,7 +58,7 @@ TABLE = {
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
-    "ourselves": "errors profiles source_kinds",
+    "ourselves": "errors profiles source_kinds words",
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
@@ -67,11 +68,12 @@ TABLE = {
         " source_kinds chain mfa_settings cache_settings"
     ),
     "directory": "",
-    "private": "errors settings directory",
+    "acl": "",
+    "private": "errors settings acl directory",
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings private lock_file gates",
+    "locks": "errors settings console_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -127,6 +129,9 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "console": "errors model service_model",
+    "console_session": "errors settings given model",
+    "signin": "errors settings deadline model quiet refusals retries",
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
@@ -179,7 +184,7 @@ TABLE = {
     ),
     "cli.configure_ask": "errors terminal mfa",
     "cli.configure_file": "aws_files errors ini profiles cli.common cli.diffs",
-    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
@@ -192,6 +197,12 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
+    "cli.browser": "errors settings",
+    "cli.console": (
+        "background console console_session document engine errors settings signin"
+        " cli.browser cli.common cli.progress cli.sessions"
+    ),
+    "cli.sessions": "errors document overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
@@ -233,6 +244,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "lock_file": "directory private",
+    "private": "directory",
     "locks": "private",
     "tokens": "model",
     "guard": "model",
@@ -280,6 +292,10 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "console_session": "chain",
+    "signin": "errors",
+    "cli.browser": "model",
+    "cli.console": "model engine",
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
@@ -292,6 +308,7 @@ TYPES = {
     "cli.configure_ask": "device",
     "cli.configure_file": "ini",
     "wrapping": "ini model overview",
+    "cli.sessions": "model store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
@@ -480,6 +497,7 @@ LEVELS = (
         "saml",
         "deadline",
         "device",
+        "acl",
         "directory",
         "ledger",
         "quiet",
@@ -488,6 +506,7 @@ LEVELS = (
         "session_names",
         "core_dumps",
         "warm",
+        "words",
         "shells",
         "widths",
     ),
@@ -513,7 +532,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "answers"),
+    ("environment", "answers", "console", "signin"),
     (
         "commands",
         "config_edits",
@@ -541,7 +560,7 @@ LEVELS = (
     ("resolve", "wrapping"),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background", "overview"),
+    ("engine", "rotation", "background", "overview", "console_session"),
     ("graph",),
     ("diagrams",),
     ("records", "getting"),
