@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from sts_plugin.model import Setting
     from sts_plugin.profiles import Profile
 
-__all__ = ["leads_home", "named_profile", "own_target", "without_us"]
+__all__ = [
+    "is_ours",
+    "leads_home",
+    "named_profile",
+    "named_profiles",
+    "own_target",
+    "without_us",
+]
 
 
 def own_target(profile: Profile) -> Setting | None:
@@ -35,12 +42,12 @@ def own_target(profile: Profile) -> Setting | None:
     process = profile.plain("credential_process")
     if process is None or source_kind(profile) != "process":
         return None
-    return process if _is_ours(_words(process)) else None
+    return process if is_ours(_words(process)) else None
 
 
 def leads_home(profile: Profile, process: Setting) -> bool:
     """Whether our own command line is for the profile it stands in."""
-    return _named_profiles(_words(process))[-1:] == [profile.name]
+    return named_profiles(_words(process))[-1:] == [profile.name]
 
 
 def without_us(profile: Profile) -> Profile:
@@ -70,7 +77,8 @@ def _words(process: Setting) -> list[str]:
         ) from None
 
 
-def _is_ours(words: Sequence[str]) -> bool:
+def is_ours(words: Sequence[str]) -> bool:
+    """Whether a command line is one of ours that prints credentials."""
     if "credential-process" not in words:
         return False
     program = os.path.basename(words[0]).removesuffix(".exe")  # noqa: PTH119
@@ -79,7 +87,7 @@ def _is_ours(words: Sequence[str]) -> bool:
     return program == "sts-plugin" or module
 
 
-def _named_profiles(words: Sequence[str]) -> list[str]:
+def named_profiles(words: Sequence[str]) -> list[str]:
     """Return what follows each ``--profile``; the last one counts."""
     named = []
     for word, following in itertools.pairwise([*words, ""]):
@@ -94,7 +102,7 @@ def named_profile(profile: Profile, process: Setting) -> str:
 
     Raises ConfigurationError where it names none, or the one that it stands in.
     """
-    named = _named_profiles(_words(process))
+    named = named_profiles(_words(process))
     if not named or not named[-1]:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" runs'
