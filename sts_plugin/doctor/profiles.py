@@ -47,8 +47,8 @@ def profile_findings(
             yield _broken(profiles, one)
         if one.plan:
             for note in one.plan.notes:
-                origin = str(profile.origin)
-                yield Finding("plan-note", "note", note, origin, one.name)
+                text, origin = _without_owner(note, one.name), str(profile.origin)
+                yield Finding("plan-note", "note", text, origin, one.name)
         yield from _rivals(profile)
         yield from _in_both_files(profile)
         yield from _misspelt(profile, spelled)
@@ -68,7 +68,13 @@ def _broken(profiles: Profiles, one: Summary) -> Finding:
         if rest != what and number.isdecimal():
             what, where = said, f"{path}:{number}"
             break
+    what = _without_owner(what, one.name)
     return Finding("profile-broken", "error", what, where, one.name, one.error.hint)
+
+
+def _without_owner(text: str, name: str) -> str:
+    """Return a text less what a finding says anyhow: then it is one for many."""
+    return text.replace(f' of profile "{name}"', "")
 
 
 def _rivals(profile: Profile) -> Iterator[Finding]:

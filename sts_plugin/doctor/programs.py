@@ -81,7 +81,10 @@ def library_findings(
 def _numbers(version: str) -> tuple[int, ...]:
     """Return a version as numbers; what stands behind them does not count."""
     match = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(map(int, match[0].split("."))) if match else ()
+    numbers = list(map(int, match[0].split("."))) if match else []
+    while numbers[1:] and not numbers[-1]:  # 1.41 is 1.41.0
+        numbers.pop()
+    return tuple(numbers)
 
 
 @dataclass(frozen=True, slots=True)
