@@ -61,7 +61,10 @@ class Machine:
 
     def runs(self, program: str) -> bool:
         """Whether a program of that name or path can be run here."""
-        return shutil.which(program, path=self.environ.get("PATH")) is not None
+        try:
+            return shutil.which(program, path=self.environ.get("PATH")) is not None
+        except ValueError:  # no path has such a character
+            return False
 
 
 def examine(
@@ -80,8 +83,8 @@ def examine(
     except ConfigurationError as error:
         unread = Finding("config-unreadable", "error", error.message, fix=error.hint)
         return in_order([unread, *_of_machine(machine, None, [])])
-    if profile is not None:
-        _ = profiles[profile]
+    if profile is not None and profile not in profiles:
+        _ = profiles[profile]  # raises, and says which one may have been meant
     all_of_them = list(summaries(profiles, environ))
     chosen = _chosen(all_of_them, profile)
     found = [

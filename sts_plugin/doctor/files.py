@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from sts_plugin.doctor.finding import Finding, Mend
 from sts_plugin.errors import CacheUnusable, ConfigurationError
+from sts_plugin.folders import NoHome
 from sts_plugin.source_kinds import KEY_ID, SECRET, static_keys
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def aws_file_findings(
 
     ``secrets``: the config file holds secrets as well. ``user`` is our user id.
     """
-    folders = {str(Path(path).parent): None for path in (config, credentials)}
-    for folder in folders:
+    named = filter(None, (config, credentials))
+    for folder in dict.fromkeys(str(Path(path).parent) for path in named):
         yield from _owned(folder, user)
         yield from _open_to_others(folder, user, least=OTHERS_WRITE, mode=0o700)
     for path, private in ((config, secrets), (credentials, True)):
@@ -153,7 +154,7 @@ def cache_findings(store: Callable[[], DiskStore], *, user: int) -> Iterator[Fin
         cache = store()
         folder = cache.path
         useless = list(cache.useless())
-    except CacheUnusable as error:
+    except (CacheUnusable, ConfigurationError) as error:
         yield _unusable(error, "cache-unusable", user)
         return
     nearest = next((one for one in (folder, *folder.parents) if one.exists()), folder)
@@ -185,6 +186,8 @@ def data_findings(
     try:
         _, damaged = seeds().enrolled()
         _, others = keys().records()
+    except NoHome:
+        return  # nothing can be kept, and nothing is
     except ConfigurationError as error:
         yield _unusable(error, "data-unusable", user)
         return

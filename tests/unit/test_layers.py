@@ -131,7 +131,7 @@ TABLE = {
     ),
     "doctor.sections": "doctor.finding doctor.spelling profiles",
     "doctor.surroundings": "doctor.finding environment",
-    "doctor.files": "doctor.finding errors source_kinds",
+    "doctor.files": "doctor.finding errors folders source_kinds",
     "doctor.mending": "errors",
     "doctor.probing": "",
     "doctor.network": "aws doctor.finding doctor.probing refusals skew",
