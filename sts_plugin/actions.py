@@ -10,7 +10,7 @@ that keys name (a policy), calls nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sts_plugin import forms
 from sts_plugin.errors import ConfigurationError
@@ -146,6 +146,13 @@ LEADING = {"federation_name": "GetFederationToken", "target_principal": "AssumeR
 """Keys of ours that make a profile ask for an action that access keys sign."""
 
 
+KEYS: Final = sorted(
+    {key for one in ACTIONS.values() for key in one.keys}
+    - ACTIONS["GetSessionToken"].keys.keys()  # these are for all of a chain
+)
+"""What profiles say of calls of their own."""
+
+
 def action_of(profile: Profile) -> str | None:
     """Return the action that a profile asks for, None for plain credentials.
 
@@ -204,11 +211,9 @@ def arguments_of(
 
 def unused_of(profile: Profile, action: Action) -> list[Setting]:
     """Return the keys that would count for another action and do not for this one."""
-    keys = {key for one in ACTIONS.values() for key in one.keys}
-    keys -= ACTIONS["GetSessionToken"].keys.keys()  # these are for all of a chain
     return [
         setting
-        for key in sorted(keys)
+        for key in KEYS
         if (setting := profile.get(key))
         and setting.value
         and not (key in action.keys and _counts(setting, action, profile))

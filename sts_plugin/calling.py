@@ -18,7 +18,11 @@ from sts_plugin.mfa import Question
 from sts_plugin.mfa.asking import Asking
 from sts_plugin.model import Setting
 from sts_plugin.rules import lowered
-from sts_plugin.settings import LOWER_ROLE_SECONDS
+from sts_plugin.settings import (
+    LOWER_ROLE_SECONDS,
+    PROOF_COMMAND_SECONDS,
+    RUN_SECONDS_MAX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -67,14 +71,14 @@ class Calling:
         if caller and caller.session_token:
             # The plan has done so already, but where it could not know: a process.
             call = lowered(call, [])
-        device, brought = call.mfa_serial, self.bring(call)
+        device, brought = call.mfa_serial, self._brought(call)
         if device is None:
             return self._as_long_as_allowed(call, caller, brought)
 
         def send(code: Secret) -> Credentials:
             self.cache.record_code(device, code)  # before the call: it may be spent
             try:
-                return self.sts.call(call, caller, {**brought, "TokenCode": code})
+                return self._ask(call, caller, {**brought, "TokenCode": code})
             except Unreachable as error:
                 if not error.sent:
                     self.cache.forget_code(device, code)
@@ -121,14 +125,30 @@ class Calling:
         attempts = shorter if call.lower_duration else []
         for seconds in attempts:
             try:
-                return self.sts.call(call, caller, brought)
+                return self._ask(call, caller, brought)
             except DurationRefused:
                 self.watcher.tell(
                     f"{call.subject} does not allow {asked} seconds; asking for"
                     f" {seconds}"
                 )
                 asked, brought = seconds, {**brought, "DurationSeconds": seconds}
-        return self.sts.call(call, caller, brought)
+        return self._ask(call, caller, brought)
+
+    def _ask(
+        self, call: Call, caller: Credentials | None, brought: Mapping[str, Any]
+    ) -> Credentials:
+        # Without the account: it has to fit into a row.
+        what = f"AWS, {call.action} {call.subject.rpartition(':')[2]}"
+        with self.watcher.during(what, RUN_SECONDS_MAX):
+            return self.sts.call(call, caller, brought)
+
+    def _brought(self, call: Call) -> Mapping[str, Any]:
+        if call.proof is None or call.proof.how != "process":
+            return self.bring(call)
+        setting = call.proof.setting
+        what = f"{setting.key}{setting.owner} ({setting.origin})"
+        with self.watcher.during(what, PROOF_COMMAND_SECONDS, shared=True):
+            return self.bring(call)
 
 
 def scope_of(plan: Plan, call: Call) -> str:

@@ -23,12 +23,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from sts_plugin.errors import ConfigurationError, Declined, NoAnswer
 from sts_plugin.files import BYTES_MAX
-from sts_plugin.job_control import (
-    left_as_found,
-    signals_held,
-    under_its_name,
-    unstopped,
-)
+from sts_plugin.job_control import signals_held, unstopped
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
@@ -176,7 +171,7 @@ class _Command:
 
     def kill(self) -> None:
         """End it if it runs: what it has started too, if that can be told from us."""
-        if self.apart and self.process.poll() is None:
+        if self.apart and hasattr(os, "killpg") and self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
@@ -315,9 +310,9 @@ def _place() -> Iterator[_Place]:
                 yield _Place(subprocess.DEVNULL, subprocess.PIPE, apart=True)
         else:
             stack.enter_context(unstopped())
-            stack.enter_context(left_as_found(terminal))
-            joined = stack.enter_context(under_its_name(terminal))
-            yield _Place(joined, joined, apart=False)
+            stack.enter_context(terminal.left_as_found())
+            stdin, stderr = stack.enter_context(terminal.streams())
+            yield _Place(stdin, stderr, apart=False)
 
 
 def _at_a_terminal() -> bool:

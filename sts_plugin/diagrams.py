@@ -1,4 +1,4 @@
-"""A graph in a language that draws it: Mermaid for pages, DOT for Graphviz.
+"""A graph in a language that draws it: Mermaid for pages, DOT for Graphviz; and JSON.
 
 Text in, text out. Names in a config file may hold anything: none of it ends a label,
 opens a tag or becomes part of the language.
@@ -6,7 +6,7 @@ opens a tag or becomes part of the language.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sts_plugin.mfa import printable
 
@@ -15,13 +15,27 @@ if TYPE_CHECKING:
 
     from sts_plugin.graph import Graph, Node
 
-__all__ = ["picture"]
+__all__ = ["as_json", "picture"]
 
 
 def picture(graph: Graph, language: Literal["mermaid", "dot"]) -> str:
     """Return the text that draws a graph from left to right."""
     lines = _mermaid(graph) if language == "mermaid" else _dot(graph)
     return "\n".join(lines)
+
+
+def as_json(graph: Graph) -> dict[str, list[Any]]:
+    """Return the graph as plain JSON values."""
+    return {
+        "nodes": [
+            {"kind": node.kind, "name": node.name, "text": list(node.lines[1:])}
+            for node in graph.nodes.values()
+        ],
+        "edges": [
+            {"from": edge.origin[1], "to": edge.target[1], "by": edge.text}
+            for edge in graph.edges
+        ],
+    }
 
 
 def _mermaid(graph: Graph) -> Iterator[str]:

@@ -170,6 +170,8 @@ def _form(model: Mapping[str, Any], value: Any) -> str:  # noqa: ANN401 - as abo
 
 def _is_text(value: str) -> bool:
     """Whether Python did not have to make do with bytes that it could not read."""
+    if value.isascii():
+        return True
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

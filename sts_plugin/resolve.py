@@ -16,7 +16,7 @@ from sts_plugin.document import from_document, to_document
 from sts_plugin.errors import Busy, CallerRejected, HumanNeeded, StsPluginError
 from sts_plugin.limits import check
 from sts_plugin.model import Life
-from sts_plugin.settings import YOUNG_SESSION_SECONDS
+from sts_plugin.settings import RUN_SECONDS_MAX, YOUNG_SESSION_SECONDS
 from sts_plugin.store import Entry
 from sts_plugin.turns import Turns, Want
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sts_plugin.watcher import Watcher
 
 __all__ = ["Resolver"]
+
+AT_HAND = ("environment", "given", "static")
+"""Sources that nobody has to be asked for."""
 
 RESTING = "the last renewal failed a moment ago"
 
@@ -96,7 +99,7 @@ class Resolver:
         that can wait. The next attempt is then made some time later, by whoever comes.
         """
         if not self._plan.calls:
-            return self._source()
+            return self._start()
         try:
             return self._resolve()
         except StsPluginError as error:
@@ -148,7 +151,7 @@ class Resolver:
         self._before_waiting(call)
         if call.mfa_serial:
             # A command that the source runs may need the lock of the same device.
-            caller = caller or self._source()
+            caller = caller or self._start()
 
         def found() -> Credentials | None:
             if entry := self._read(call, final=final):
@@ -181,11 +184,22 @@ class Resolver:
     def _make(self, call: Call, caller: Credentials | None) -> Credentials:
         """Make a call and keep what it gives."""
         if caller is None and call.signed:
-            caller = self._source()
+            caller = self._start()
         issued = self._now()
         credentials = self._calling.make(call, caller)
         self._publish(call, caller, credentials, issued)
         return credentials
+
+    def _start(self) -> Credentials:
+        """Return the credentials that the chain starts from."""
+        source = self._plan.source
+        if source.kind in AT_HAND:
+            return self._source()
+        process = source.kind == "process"
+        what = f'the {source.kind} credentials of profile "{source.profile}"'
+        seconds = None if process else RUN_SECONDS_MAX
+        with self._watcher.during(what, seconds, shared=process):
+            return self._source()
 
     # --- Renewal ---
 

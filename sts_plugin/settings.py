@@ -39,6 +39,7 @@ __all__ = [
     "LOWER_ROLE_SECONDS",
     "NEW_KEY_PAUSE_SECONDS",
     "NEW_KEY_SECONDS",
+    "PROGRESS_AFTER_SECONDS",
     "PROMPT_SECONDS_DEFAULT",
     "PROMPT_TICK_SECONDS",
     "PROOF_COMMAND_SECONDS",
@@ -121,6 +122,10 @@ ANOTHER_PROMPT_SECONDS: Final = 20.0
 PROMPT_TICK_SECONDS: Final = 0.25
 """How often a prompt looks around: whether whoever wanted the answer is still there,
 whether the terminal is still ours, how much time is left."""
+
+PROGRESS_AFTER_SECONDS: Final = 1.0
+"""After so long somebody wants to know what is waited for (Nielsen, "Response Times",
+1993: up to a second keeps a flow of thought)."""
 
 QUIET_SECONDS_DEFAULT: Final = 900.0
 """How long nobody is asked again after a prompt that nobody answered: a loop that runs

@@ -144,8 +144,11 @@ def identity(path: bytes) -> bytes | None:
 
     b"-" is what counts as absent: no file, or nothing that is one. None is not sure.
     Any change to a file changes its ctime, which programs cannot set. It is opened, and
-    not only looked at, since that is when NFS asks its server.
+    not only looked at, since that is when NFS asks its server. On Windows, where a
+    ctime says when a file was made, nothing is sure.
     """
+    if sys.platform == "win32":
+        return None
     try:
         if posix.stat(path).st_mode & TYPE != REGULAR:
             return b"-"

@@ -6,11 +6,13 @@ terminal brings its own (``cli.watcher``).
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 __all__ = ["Watcher"]
 
@@ -44,6 +46,19 @@ class Watcher:
         """Say why and for what, and wait that long."""
         self._tell(f"{why}; {line} ({seconds:.0f} s)")
         time.sleep(seconds)
+
+    def during(
+        self, what: str, seconds: float | None, *, shared: bool = False
+    ) -> AbstractContextManager[None]:
+        """Be there while something is waited for that may take a while.
+
+        ``what`` ends the sentence "waiting for ...", and takes ``seconds`` at most, if
+        that is known.
+        ``shared``: it may itself speak to whoever sits at the terminal. A program's
+        log is not told: most things take no time.
+        """
+        del what, seconds, shared
+        return contextlib.nullcontext()
 
     def gone(self) -> bool:
         """Whether for certain nobody is there any more to take the result."""

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from sts_plugin.cli.common import add_output, add_profile, show, tell
+from sts_plugin.cli.progress import progress
 from sts_plugin.client import Client
 from sts_plugin.document import timestamp
 from sts_plugin.errors import ConfigurationError
@@ -17,7 +19,7 @@ from sts_plugin.files import BYTES_MAX
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sts_plugin.cli.common import Subparsers
 
@@ -83,13 +85,16 @@ def _add_web_identity_token(commands: Subparsers) -> None:
     parser.set_defaults(command=web_identity_token)
 
 
-def _client(options: argparse.Namespace) -> Client:
-    return Client(options.profile, tell=tell)
+@contextlib.contextmanager
+def _client(options: argparse.Namespace) -> Iterator[Client]:
+    with progress("AWS", None):
+        yield Client(options.profile, tell=tell)
 
 
 def whoami(options: argparse.Namespace) -> int:
     """Print the answer of GetCallerIdentity."""
-    identity = _client(options).get_caller_identity()
+    with _client(options) as client:
+        identity = client.get_caller_identity()
     if options.output == "json":
         fields = {
             "UserId": identity.user_id,
@@ -104,7 +109,8 @@ def whoami(options: argparse.Namespace) -> int:
 
 def key_info(options: argparse.Namespace) -> int:
     """Print the answer of GetAccessKeyInfo."""
-    account = _client(options).get_access_key_info(options.access_key_id)
+    with _client(options) as client:
+        account = client.get_access_key_info(options.access_key_id)
     show(
         json.dumps({"Account": account}, indent=2)
         if options.output == "json"
@@ -118,7 +124,8 @@ def decode(options: argparse.Namespace) -> int:
     message = " ".join(options.message)
     if message == "-":
         message = _stdin()
-    decoded = _client(options).decode_authorization_message(message)
+    with _client(options) as client:
+        decoded = client.decode_authorization_message(message)
     show(json.dumps(decoded, indent=2))
     return 0
 
@@ -134,12 +141,13 @@ def _stdin() -> str:
 
 def web_identity_token(options: argparse.Namespace) -> int:
     """Print the token of GetWebIdentityToken."""
-    found = _client(options).get_web_identity_token(
-        options.audience,
-        signing_algorithm=options.signing_algorithm,
-        duration=options.duration_seconds,
-        tags=_tags(options.tag) or None,
-    )
+    with _client(options) as client:
+        found = client.get_web_identity_token(
+            options.audience,
+            signing_algorithm=options.signing_algorithm,
+            duration=options.duration_seconds,
+            tags=_tags(options.tag) or None,
+        )
     token = found.token.reveal()
     fields = {"WebIdentityToken": token, "Expiration": timestamp(found.expiration)}
     show(json.dumps(fields, indent=2) if options.output == "json" else token)

@@ -20,7 +20,7 @@ from sts_plugin.cli.common import (
     tell,
 )
 from sts_plugin.cli.look import Branch, Cell, Look
-from sts_plugin.diagrams import picture
+from sts_plugin.diagrams import as_json, picture
 from sts_plugin.document import timestamp
 from sts_plugin.forms import shown
 from sts_plugin.graph import graph_of
@@ -62,7 +62,9 @@ def add(commands: Subparsers) -> None:
     which = parser.add_mutually_exclusive_group()
     add_profile(which)
     which.add_argument(
-        "--all", action="store_true", help="a picture of every profile: mermaid or dot"
+        "--all",
+        action="store_true",
+        help="a picture of every profile: mermaid, dot or json",
     )
     add_output(parser, ("tree", "json", "mermaid", "dot"))
     parser.set_defaults(command=explain)
@@ -93,7 +95,10 @@ def _picture(options: argparse.Namespace) -> int:
     graph = graph_of(summaries(profiles, os.environ, names))
     for one in graph.broken:
         tell(f"{one.name}: {one.error.line}" if one.error else one.name)
-    show(picture(graph, "dot" if options.output == "dot" else "mermaid"))
+    if options.output == "json":
+        show(json.dumps(as_json(graph), indent=2))
+    else:
+        show(picture(graph, "dot" if options.output == "dot" else "mermaid"))
     return 0
 
 
@@ -178,6 +183,7 @@ def _settings(settings: Iterable[Setting]) -> dict[str, dict[str, str]]:
 
 
 def _lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
+    facts = _homely(facts, os.path.expanduser("~") + os.sep)  # noqa: PTH111 - as botocore
     hops = [_branch(number, hop) for number, hop in enumerate(facts["hops"], start=1)]
     yield from look.tree(Branch((Cell(facts["profile"], "strong"),), tuple(hops)))
     for name in LINES:
@@ -188,6 +194,19 @@ def _lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
             yield look.styled(f"{name.replace('_', ' ')}: {fact['value']}", "") + source
     for note in facts["notes"]:
         yield look.styled("note: ", "soon") + look.styled(note, "")
+
+
+def _homely(value: Any, home: str) -> Any:  # noqa: ANN401 - whatever JSON is made of
+    """Return the facts with paths as people write them: ``~/.aws/config``."""
+    if isinstance(value, str):
+        return (
+            f"~{os.sep}{value.removeprefix(home)}" if value.startswith(home) else value
+        )
+    if isinstance(value, list):
+        return [_homely(one, home) for one in value]
+    if isinstance(value, dict):
+        return {key: _homely(one, home) for key, one in value.items()}
+    return value
 
 
 def _branch(number: int, hop: dict[str, Any]) -> Branch:

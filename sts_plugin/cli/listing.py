@@ -70,11 +70,12 @@ def add(commands: Subparsers) -> None:
 def list_profiles(options: argparse.Namespace) -> int:
     """Print the profiles, in the order of the files."""
     engine = make_engine()
-    profiles = load_profiles(os.environ)
+    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
+    profiles = load_profiles(environ)
     now = datetime.now(UTC)
     entries = known_entries(engine.store.entries)
     until = {one.key: one.life.expires for one in entries if one.life.expires > now}
-    found = list(_matching(summaries(profiles, os.environ), until, options))
+    found = list(_matching(summaries(profiles, environ), until, options))
     if options.output == "json":
         show(json.dumps([_facts(one, until) for one in found], indent=2))
         return 0
@@ -107,10 +108,15 @@ def _matching(
 
 
 def _holds(one: Summary, pattern: str) -> bool:
-    texts = [text.lower() for text in (one.name, one.account, one.role)]
+    role = one.role if ":" in pattern else _role_name(one)
+    texts = [text.lower() for text in (one.name, one.account, role)]
     if any(character in pattern for character in "*?["):
         return any(fnmatchcase(text, pattern) for text in texts)
     return any(pattern in text for text in texts)
+
+
+def _role_name(one: Summary) -> str:
+    return one.role.partition(":role/")[2] or one.role
 
 
 def _ends(one: Summary, until: Mapping[str, datetime]) -> datetime | None:
@@ -136,9 +142,7 @@ def _row(
     one: Summary, until: Mapping[str, datetime], now: datetime
 ) -> tuple[Cell | str, ...]:
     ends = _ends(one, until)
-    role = one.role.partition(":role/")[2] or one.role
-    if one.error:
-        role = one.error.message
+    role = one.error.message if one.error else _role_name(one)
     return (
         Cell(one.name, "strong"),
         Cell(one.kind, "bad" if one.error else ""),

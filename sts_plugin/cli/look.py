@@ -106,11 +106,27 @@ class Look:
         On a terminal that is narrower the widest columns lose of their middle.
         """
         cells = [[Cell(one, "strong") for one in head], *map(_cells, rows)]
-        yield from self._aligned([("", row) for row in cells])
+        texts = [[printable(one.text) for one in row] for row in cells]
+        widths = [max(map(columns, column)) for column in zip(*texts, strict=True)]
+        if self.width:
+            widths = _fitting(widths, self.width)
+            texts = [list(map(shortened, row, widths)) for row in texts]
+        for row, line in zip(cells, texts, strict=True):
+            yield self._line(row, line, widths)
 
     def tree(self, root: Branch) -> Iterator[str]:
-        """Yield the lines of a tree, the columns of all its branches aligned."""
-        yield from self._aligned(list(self._walk(root, "", "")))
+        """Yield the lines of a tree, the columns of all its branches aligned.
+
+        Nothing of it is cut. The last text of a branch stretches as far as it likes.
+        """
+        rows = list(self._walk(root, "", ""))
+        texts = [[printable(one.text) for one in cells] for _, cells in rows]
+        for (before, _), line in zip(rows, texts, strict=True):
+            line[0] = before + line[0]
+        bounded = zip_longest(*(line[:-1] for line in texts), fillvalue="")
+        widths = [max(map(columns, column)) for column in bounded]
+        for (_, cells), line in zip(rows, texts, strict=True):
+            yield self._line(cells, line, widths)
 
     def bar(self, part: float) -> Cell:
         """Return a bar for a part of a whole, 0 to 1, in the colour of how much."""
@@ -135,34 +151,6 @@ class Look:
                 others + ("   " if ends else on),
             )
 
-    def _aligned(self, rows: Sequence[tuple[str, Sequence[Cell]]]) -> Iterator[str]:
-        texts = [[printable(one.text) for one in cells] for _, cells in rows]
-        for (before, _), row in zip(rows, texts, strict=True):
-            row[0] = before + row[0]
-        # A cell with nothing on its right stretches as far as it likes.
-        bounded = [row[:-1] for row in texts]
-        widths = [
-            max(map(columns, column)) for column in zip_longest(*bounded, fillvalue="")
-        ]
-        if self.width:
-            texts, widths = self._fitted(texts, widths, self.width)
-        for (_, cells), row in zip(rows, texts, strict=True):
-            yield self._line(cells, row, widths)
-
-    def _fitted(
-        self, texts: list[list[str]], widths: list[int], most: int
-    ) -> tuple[list[list[str]], list[int]]:
-        """Cut what is too wide, the widest column first."""
-        whole = [max(map(columns, one)) for one in zip_longest(*texts, fillvalue="")]
-        room = most - len(GAP) * (len(whole) - 1)
-        while sum(whole) > room and max(whole) > COLUMN_MIN:
-            whole[whole.index(max(whole))] -= 1
-        cut = [
-            [shortened(one, width) for one, width in zip(row, whole, strict=False)]
-            for row in texts
-        ]
-        return cut, [min(pair) for pair in zip(widths, whole, strict=False)]
-
     def _line(
         self, cells: Sequence[Cell], texts: Sequence[str], widths: Sequence[int]
     ) -> str:
@@ -172,6 +160,15 @@ class Look:
             fill = "" if last else " " * (widths[place] - columns(text))
             parts.append(self.styled(text, cell.style) + fill)
         return GAP.join(parts).rstrip()
+
+
+def _fitting(widths: Sequence[int], most: int) -> list[int]:
+    """Return widths of columns that fit, less of the widest ones."""
+    fitted = list(widths)
+    room = most - len(GAP) * (len(fitted) - 1)
+    while sum(fitted) > room and max(fitted) > COLUMN_MIN:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
 
 
 def _cells(row: Sequence[Cell | str]) -> list[Cell]:

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "status"]
 
+ARN_PARTS = 6
+
 NAMED = 3
 """How many of the profiles that an entry serves are named in a row."""
 
-HEAD = ("KIND", "WHAT", "WHOSE", "UNTIL", "LEFT", "", "RENEWED", "SERVES")
+HEAD = ("KIND", "NAME", "ACCOUNT", "WHOSE", "LEFT", "", "UNTIL", "RENEWS", "SERVES")
 
 
 def add(commands: Subparsers) -> None:
@@ -46,7 +48,7 @@ def add(commands: Subparsers) -> None:
         "status",
         help="show what is cached, until when, and for which profiles",
         description="Show every cached session and role: whose it is, how long it"
-        " lasts, when it will be renewed, and which profiles it serves.",
+        " lasts, from when on its next use renews it, and which profiles it serves.",
     )
     add_output(parser)
     parser.set_defaults(command=status)
@@ -77,7 +79,8 @@ def status(options: argparse.Namespace) -> int:
 def _serves() -> Mapping[str, Served]:
     """Return the profiles that each entry serves; say so if that cannot be known."""
     try:
-        return served(load_profiles(os.environ), os.environ)
+        environ = dict(os.environ)  # many plans look into it: that is slow
+        return served(load_profiles(environ), environ)
     except ConfigurationError as error:
         tell(f"which profiles they serve is not known: {error.line}")
         return {}
@@ -111,16 +114,26 @@ def _row(
     lasts = max((life.expires - life.issued).total_seconds(), 1.0)
     known = serves.get(entry.key) or Served(label.get("caller", ""), ())
     bar = look.bar((life.expires - now).total_seconds() / lasts)
+    name, account = _named(label.get("subject", ""))
     return (
         label.get("kind", ""),
-        label.get("subject", ""),
+        Cell(name, "strong"),
+        account,
         known.source,
-        _clock(life.expires, now),
         Cell(left(life.expires, now), bar.style),
         bar,
-        _renewed(entry, now),
+        _clock(life.expires, now),
+        _clock(_renewal(entry), now),
         _names(known.profiles),
     )
+
+
+def _named(subject: str) -> tuple[str, str]:
+    """Return the name and the account of what an entry is about."""
+    parts = subject.split(":", ARN_PARTS - 1)
+    if len(parts) < ARN_PARTS:
+        return subject, ""
+    return parts[-1].removeprefix("role/"), parts[ARN_PARTS - 2]
 
 
 def _clock(moment: datetime, now: datetime) -> str:
@@ -134,11 +147,6 @@ def _renewal(entry: Entry) -> datetime:
     # A session costs somebody a code, and is not renewed ahead.
     session = entry.label.get("kind") == "session"
     return entry.life.renew if session else entry.life.early
-
-
-def _renewed(entry: Entry, now: datetime) -> str:
-    moment = _renewal(entry)
-    return f"from {_clock(moment, now)}" if moment > now else "at next use"
 
 
 def _names(names: Sequence[str]) -> str:

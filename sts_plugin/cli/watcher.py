@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sts_plugin import settings
+from sts_plugin.cli.progress import progress
 from sts_plugin.locks import terminal_session
 from sts_plugin.mfa import printable
 from sts_plugin.terminal import (
@@ -23,6 +24,9 @@ from sts_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from sts_plugin.device import Terminal
 
 __all__ = ["TerminalWatcher"]
 
@@ -54,7 +58,7 @@ class TerminalWatcher(Watcher):
         except (NoTerminal, OSError):
             super().wait(line, max(0.0, until - time.monotonic()), why=why)
 
-    def _count_down(self, terminal: int, lines: list[str], until: float) -> None:
+    def _count_down(self, terminal: Terminal, lines: list[str], until: float) -> None:
         *above, last = map(printable, lines)
         drawing = Drawing(terminal, os.environ)
         try:
@@ -68,6 +72,12 @@ class TerminalWatcher(Watcher):
             with contextlib.suppress(OSError):
                 if in_foreground(terminal):
                     drawing.erase(time.monotonic() + settings.PROMPT_TICK_SECONDS)
+
+    def during(
+        self, what: str, seconds: float | None, *, shared: bool = False
+    ) -> AbstractContextManager[None]:
+        """Show on the terminal what takes longer than a second."""
+        return progress(what, seconds, shared=shared)
 
     def gone(self) -> bool:
         """Whether nobody is left to read our stdout: a pipe that is shut over there."""

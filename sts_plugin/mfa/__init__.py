@@ -91,4 +91,6 @@ class CodeSource(Protocol):
 
 def printable(text: str) -> str:
     """Return a text without what moves a cursor or starts an escape sequence."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else "?" for one in text)

@@ -8,6 +8,7 @@ calls AWS itself, never writes a file.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from sts_plugin.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from contextlib import AbstractContextManager
 
     from sts_plugin.mfa import CodeSource, Question
     from sts_plugin.watcher import Watcher
@@ -99,6 +101,15 @@ class Asking(Generic[T]):
             return answered.result
         raise wrong or self._nobody(why)
 
+    def _during(
+        self, source: CodeSource, question: Question
+    ) -> AbstractContextManager[None]:
+        if not source.automatic:  # it speaks for itself
+            return contextlib.nullcontext()
+        what = f"a code of {question.device} ({source.name})"
+        shared = source.name == "command"
+        return self.watcher.during(what, question.seconds_left, shared=shared)
+
     def _until_sent(
         self, source: CodeSource, question: Question, reason: str, used: set[str]
     ) -> _Sent[T] | _Useless:
@@ -113,7 +124,8 @@ class Asking(Generic[T]):
             if attempt:
                 question = self._again(source, question, reason)
             asked = replace(question, reason=reason)
-            code = _judged(_answer(source, asked), question.device, used)
+            with self._during(source, question):
+                code = _judged(_answer(source, asked), question.device, used)
             if not isinstance(code, Secret):
                 reason = code
                 if source.automatic and reason != USED:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from sts_plugin.errors import CannotAsk
 from sts_plugin.files import read_text
-from sts_plugin.terminal import DEVICE, in_foreground
+from sts_plugin.terminal import DEVICE
+from sts_plugin.tty_device import in_foreground
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,11 +60,13 @@ def _of_the_agent(environ: Mapping[str, str]) -> str:
 
 
 def terminal_name(environ: Mapping[str, str]) -> str:
-    """Return the name of our controlling terminal; there is one.
+    """Return the name of our controlling terminal; there is one. Windows has no names.
 
     Programs that hand the question on, to tmux or a container, know it by its name in
     ``GPG_TTY``. But that may come from another window, and be somebody else's now.
     """
+    if os.name == "nt":
+        return ""
     named = environ.get("GPG_TTY", "")
     return named if _is_ours(named) else DEVICE
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sts_plugin import settings
 from sts_plugin.errors import CannotAsk, NoAnswer
-from sts_plugin.job_control import left_as_found, unstopped
+from sts_plugin.job_control import unstopped
 from sts_plugin.locks import terminal_turn
 from sts_plugin.mfa.conversation import converse
 from sts_plugin.mfa.display import has_display
@@ -102,8 +102,8 @@ def _terminal(environ: Mapping[str, str]) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         name = ""
         with contextlib.suppress(NoTerminal):
-            descriptor = stack.enter_context(open_terminal())
+            terminal = stack.enter_context(open_terminal())
             stack.enter_context(unstopped())
-            stack.enter_context(left_as_found(descriptor))
+            stack.enter_context(terminal.left_as_found())
             name = terminal_name(environ)
         yield name

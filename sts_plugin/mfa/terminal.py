@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from sts_plugin.device import Terminal
     from sts_plugin.mfa import Question
 
 __all__ = ["TerminalSource"]
@@ -75,7 +76,7 @@ class TerminalSource:
                 "the terminal was closed, or given to another job"
             ) from None
 
-    def _read(self, terminal: int, question: Question) -> str:
+    def _read(self, terminal: Terminal, question: Question) -> str:
         def lines() -> list[str]:
             left = f"{question.seconds_left:.0f} s"
             said = filter(None, [question.purpose, question.trouble])

@@ -86,9 +86,43 @@ def test_status_lists_what_is_cached(logged_in, program):
         ("role", "prod-admin"),
         ("session", "alice"),
     ]
-    text = program("status").stdout
-    assert "arn:aws:iam::333333333333:role/Admin" in text
-    assert len(text.splitlines()) == 4
+    head, *lines = program("status").stdout.splitlines()
+    assert head.split()[:4] == ["KIND", "NAME", "ACCOUNT", "WHOSE"]
+    assert ["role", "Admin", "333333333333", "alice"] in [
+        line.split()[:4] for line in lines
+    ]
+    assert len(lines) == 3
+
+
+def test_status_tells_whose_a_session_is_and_whom_it_serves(logged_in, program):
+    program.document("prod-admin")
+    rows = {
+        row["subject"]: row for row in json.loads(program("status", "--json").stdout)
+    }
+    session = rows["arn:aws:iam::111111111111:mfa/alice"]
+    assert session["source"] == "alice"
+    assert session["serves"] == ["alice", "jump", "prod-admin", "audit", "partner"]
+    assert rows["arn:aws:iam::333333333333:role/Admin"]["serves"] == ["prod-admin"]
+    for row in rows.values():
+        assert row["issued"] < row["renew_from"] < row["expires"]
+    shown = program("status").stdout
+    assert "alice, jump, prod-admin and 2 more" in shown
+    assert "█" * 10 in shown
+
+
+def test_status_of_what_no_profile_uses_any_more_still_tells_it(
+    logged_in, program, write_config
+):
+    program.document("prod-admin")
+    write_config("[")
+    done = program("status", "--json")
+    assert done.returncode == 0
+    assert "which profiles they serve is not known" in done.stderr
+    assert [row["serves"] for row in json.loads(done.stdout)] == [[], [], []]
+    write_config("[profile other]\nregion = us-east-1\n")
+    done = program("status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 4
 
 
 def test_status_of_an_empty_cache_says_where_it_looked(program, sandbox):

@@ -10,7 +10,7 @@ import time
 import pytest
 from ptys import Pty, foreground
 
-from sts_plugin import terminal
+from sts_plugin import drawing, terminal
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.locks import terminal_session
 
@@ -135,6 +135,7 @@ def clock(mocker):
 def soon(monkeypatch, clock):
     """The deadlines of the terminal are those of the clock, a while ago."""
     monkeypatch.setattr(terminal, "time", clock)
+    monkeypatch.setattr(drawing, "time", clock)
 
 
 def test_a_wait_counts_down_on_the_terminal_and_leaves_no_trace(

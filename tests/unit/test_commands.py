@@ -547,7 +547,7 @@ def test_at_a_terminal_stdin_and_stderr_are_the_terminal(at_a_terminal):
 
 
 def test_a_terminal_whose_name_is_not_known_is_one_all_the_same(at_a_terminal):
-    prelude = "from sts_plugin import job_control; job_control.TIOCGDEV = 0;"
+    prelude = "from sts_plugin import tty_device; tty_device.TIOCGDEV = 0;"
     code = "import os; print(os.ttyname(0), os.ttyname(2))"
     assert at_a_terminal(python(code), prelude=prelude).end() == "/dev/tty /dev/tty\n|"
 
@@ -556,8 +556,8 @@ def test_another_terminal_of_that_name_is_not_taken_for_ours(at_a_terminal):
     # In a container the numbers of terminals may be those of another mount.
     here, there = os.openpty()
     prelude = (
-        "from sts_plugin import job_control;"
-        f"job_control._name = lambda _: {os.ttyname(there)!r};"
+        "from sts_plugin import tty_device;"
+        f"tty_device._name = lambda _: {os.ttyname(there)!r};"
     )
     code = "import os; print(os.ttyname(0), os.ttyname(2))"
     assert at_a_terminal(python(code), prelude=prelude).end() == "/dev/tty /dev/tty\n|"

@@ -31,7 +31,12 @@ TABLE = {
     "folders": "errors",
     "model": "settings",
     "widths": "",
-    "terminal": "settings widths",
+    "device": "",
+    "drawing": "widths",
+    "tty_device": "device",
+    "console_system": "device",
+    "console_device": "console_system deadline device",
+    "terminal": "settings device drawing tty_device console_device",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
@@ -91,7 +96,7 @@ TABLE = {
     "mfa.dialog": "errors settings mfa.program mfa.shown mfa.display mfa.toolkits",
     "mfa.assuan": "mfa mfa.program",
     "mfa.conversation": "errors widths mfa mfa.program mfa.shown mfa.assuan",
-    "mfa.gnupg": "errors files terminal",
+    "mfa.gnupg": "errors files terminal tty_device",
     "mfa.pinentry": (
         "errors settings terminal locks job_control mfa.program mfa.display"
         " mfa.conversation mfa.gnupg"
@@ -173,7 +178,8 @@ TABLE = {
         " plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
-    "cli.watcher": "watcher settings terminal locks mfa",
+    "cli.progress": "settings terminal mfa",
+    "cli.watcher": "watcher settings terminal locks mfa cli.progress",
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
@@ -190,7 +196,7 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
-    "cli.ask": "errors files document client cli.common",
+    "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
         "diagrams document forms graph limits model overview profiles cli.common"
@@ -256,7 +262,8 @@ TYPES = {
     "mfa.variable": "mfa",
     "mfa.command": "model mfa",
     "mfa.totp": "seeds mfa",
-    "mfa.terminal": "mfa",
+    "mfa.terminal": "device mfa",
+    "drawing": "device",
     "mfa.shown": "mfa",
     "mfa.dialog": "mfa",
     "mfa.pinentry": "mfa",
@@ -297,9 +304,11 @@ TYPES = {
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
+    "cli.progress": "device",
     "cli.keys_add": "engine",
     "cli.keys_kept": "key_records locks",
     "cli.keys_rotate": "model engine",
+    "cli.watcher": "device",
     "cli.mfa_add": "enrolment",
     "cli.mfa_device": "watcher locks otpauth engine",
     "cli.mfa_kept": "enrolment",
@@ -476,6 +485,7 @@ LEVELS = (
         "gates",
         "saml",
         "deadline",
+        "device",
         "directory",
         "ledger",
         "quiet",
@@ -487,9 +497,18 @@ LEVELS = (
         "shells",
         "widths",
     ),
-    ("settings", "tokens", "folders", "cache", "supply"),
-    ("backoff", "model", "terminal", "private", "lock_file", "retries", "skew"),
-    ("turns",),
+    (
+        "settings",
+        "tokens",
+        "folders",
+        "cache",
+        "supply",
+        "drawing",
+        "tty_device",
+        "console_system",
+    ),
+    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("turns", "terminal"),
     (
         "forms",
         "ini",

@@ -22,14 +22,13 @@ from sts_plugin import terminal as module
 from sts_plugin.terminal import (
     Drawing,
     NoTerminal,
-    hidden,
     in_foreground,
     open_terminal,
     read_hidden_line,
     read_line,
-    wait,
     write,
 )
+from sts_plugin.tty_device import Tty, wait
 
 CTRL_D = b"\x04"
 CTRL_S = b"\x13"
@@ -55,16 +54,17 @@ def screen(monkeypatch):
 
 @pytest.fixture
 def opened(screen):
-    """A descriptor of it, as the prompt has one."""
-    with open_terminal() as descriptor:
-        yield descriptor
+    """It, as the prompt has it."""
+    with open_terminal() as one:
+        yield one
 
 
 # --- Opening ---
 
 
 def test_a_terminal_is_opened_so_that_no_write_to_it_waits(screen):
-    with open_terminal() as descriptor:
+    with open_terminal() as one:
+        descriptor = one.fileno()
         assert os.isatty(descriptor)
         assert not os.get_blocking(descriptor)
         assert not os.get_inheritable(descriptor)
@@ -75,8 +75,8 @@ def test_a_terminal_is_opened_so_that_no_write_to_it_waits(screen):
 
 
 def test_a_terminal_for_a_child_blocks_as_programs_expect(screen):
-    with open_terminal(inheritable=True) as descriptor:
-        assert os.get_blocking(descriptor)
+    with open_terminal(inheritable=True) as one:
+        assert os.get_blocking(one.fileno())
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
@@ -107,7 +107,7 @@ def test_the_terminal_of_another_job_is_none_of_ours(screen, monkeypatch):
 
 def test_what_is_no_terminal_is_not_in_the_foreground(tmp_path):
     with (tmp_path / "file").open("w") as file:
-        assert not in_foreground(file.fileno())
+        assert not in_foreground(Tty(file.fileno()))
 
 
 # --- Waiting and writing ---
@@ -115,16 +115,16 @@ def test_what_is_no_terminal_is_not_in_the_foreground(tmp_path):
 
 def test_a_wait_ends_when_one_is_ready():
     reading, writing = os.pipe()
-    wait([], [writing], soon())
+    wait([], [writing], 60)
     os.write(writing, b"x")
-    wait([reading], [], soon())
+    wait([reading], [], 60)
 
 
 @pytest.mark.parametrize("late", [-1, 0, 0.05])
 def test_a_wait_ends_at_its_deadline(late):
     reading, _ = os.pipe()
     with pytest.raises(TimeoutError):
-        wait([reading], [], time.monotonic() + late)
+        wait([reading], [], late)
 
 
 def test_no_descriptor_is_too_large_to_be_waited_for(screen):
@@ -135,12 +135,12 @@ def test_no_descriptor_is_too_large_to_be_waited_for(screen):
     except OSError:
         pytest.skip(f"no descriptors above {limit} here")
     try:
-        write(large, "seen", soon())
+        write(Tty(large), "seen", soon())
         screen.read_until("seen")
         with pytest.raises(TimeoutError):
-            wait([large], [], time.monotonic() + 0.05)
+            wait([large], [], 0.05)
         screen.type(b"answer\n")
-        wait([large], [], soon())
+        wait([large], [], 60)
     finally:
         os.close(large)
 
@@ -192,7 +192,7 @@ def drawing(screen, opened):
 
     def make(columns=80, environ=XTERM):
         screen.resize(columns)
-        os.write(opened, b"$\r\n")
+        os.write(opened.fileno(), b"$\r\n")
         return Drawing(opened, environ)
 
     return make
@@ -218,7 +218,7 @@ def test_of_a_drawing_only_the_last_line_is_drawn_anew(screen, drawing):
 
 
 def test_what_stood_in_the_line_of_the_cursor_gives_way(screen, opened):
-    os.write(opened, b"a progress bar [####    ]")
+    os.write(opened.fileno(), b"a progress bar [####    ]")
     one = Drawing(opened, XTERM)
     one.draw(["asks: "], soon())
     assert screen.screen() == ["asks:"]
@@ -292,7 +292,7 @@ def test_a_terminal_that_does_not_say_how_wide_it_is_has_80_columns(screen, draw
 
 def test_a_terminal_that_cannot_say_how_wide_it_is_has_80_columns(tmp_path):
     with (tmp_path / "file").open("w+") as file:
-        Drawing(file.fileno(), XTERM).draw(["x" * 200], soon())
+        Drawing(Tty(file.fileno()), XTERM).draw(["x" * 200], soon())
         file.seek(0)
         assert len(file.read()) == len("\r\x1b[K") + 79
 
@@ -326,7 +326,7 @@ def test_a_drawing_on_a_terminal_that_takes_nothing_ends_in_time(screen, drawing
 
 def test_the_echo_is_off_for_a_while_and_everything_is_put_back(screen, opened):
     before = screen.modes
-    with hidden(opened):
+    with opened.hidden():
         assert not screen.echoes
         assert not screen.modes[0] & termios.IXON
         assert screen.modes[3] & termios.ICANON  # a line can still be corrected
@@ -337,7 +337,7 @@ def test_the_echo_is_off_for_a_while_and_everything_is_put_back(screen, opened):
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_everything_is_put_back_after_an_error(screen, opened, kind):
     before = screen.modes
-    with pytest.raises(kind), hidden(opened):
+    with pytest.raises(kind), opened.hidden():
         raise kind
     assert screen.modes == before
 
@@ -348,7 +348,7 @@ def test_what_is_put_back_at_the_end_of_a_program_is_not_kept_beyond_its_time(
     # A daemon thread is left behind in the middle of its question; no other one.
     kept, left = mocker.spy(atexit, "register"), mocker.spy(atexit, "unregister")
     before = screen.modes
-    with hidden(opened):
+    with opened.hidden():
         (restore,) = kept.call_args.args
         restore()
         assert screen.modes == before
@@ -357,10 +357,10 @@ def test_what_is_put_back_at_the_end_of_a_program_is_not_kept_beyond_its_time(
 
 
 def test_an_echo_that_was_off_stays_off(screen, opened):
-    with hidden(opened):
+    with opened.hidden():
         quiet = screen.modes
     termios.tcsetattr(screen.there, termios.TCSANOW, quiet)
-    with hidden(opened):
+    with opened.hidden():
         pass
     assert not screen.echoes
 
@@ -369,7 +369,7 @@ def test_ctrl_s_is_switched_off_where_the_echo_is_off_already(screen, opened):
     modes = screen.modes
     modes[3] &= ~termios.ECHO
     termios.tcsetattr(screen.there, termios.TCSANOW, modes)
-    with hidden(opened):
+    with opened.hidden():
         assert not screen.modes[0] & termios.IXON
     assert screen.modes == modes
 
@@ -378,7 +378,7 @@ def test_the_echo_is_switched_off_again_when_somebody_has_switched_it_on(
     screen, opened
 ):
     before = screen.modes
-    with hidden(opened) as hide:
+    with opened.hidden() as hide:
         screen.echo()
         hide()
         assert not screen.echoes
@@ -387,7 +387,7 @@ def test_the_echo_is_switched_off_again_when_somebody_has_switched_it_on(
 
 def test_what_is_as_it_should_be_is_not_set_again(screen, opened, mocker):
     # It would be heard by whoever watches the terminal, several times a second.
-    with hidden(opened) as hide:
+    with opened.hidden() as hide:
         setter = mocker.spy(termios, "tcsetattr")
         hide()
         assert setter.call_count == 0
@@ -396,20 +396,20 @@ def test_what_is_as_it_should_be_is_not_set_again(screen, opened, mocker):
 def test_in_the_background_the_terminal_is_left_to_whoever_has_it(
     screen, opened, monkeypatch
 ):
-    with hidden(opened):
+    with opened.hidden():
         monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     assert not screen.echoes
 
 
 def test_what_was_typed_before_or_after_the_question_is_not_the_answer(screen, opened):
     screen.type(b"ls\n")
-    with hidden(opened):
+    with opened.hidden():
         with pytest.raises(TimeoutError):
-            wait([opened], [], time.monotonic() + 0.05)
+            wait([opened.fileno()], [], 0.05)
         screen.type(b"too late\n")
-        wait([opened], [], soon())
+        wait([opened.fileno()], [], 60)
     with pytest.raises(TimeoutError):
-        wait([opened], [], time.monotonic() + 0.05)
+        wait([opened.fileno()], [], 0.05)
 
 
 @pytest.mark.parametrize("when", ["before", "during"])
@@ -418,7 +418,7 @@ def test_a_terminal_that_goes_away_is_an_error_of_its_own(screen, opened, when):
         screen.hang_up()
 
     def work():
-        with hidden(opened) as hide:
+        with opened.hidden() as hide:
             screen.hang_up()
             hide()
 
@@ -486,7 +486,7 @@ def test_the_terminal_of_another_job_is_not_read(screen, opened, monkeypatch):
     with pytest.raises(OSError, match="not ours any more") as caught:
         read_line(opened, soon(), nothing)
     assert caught.value.errno == errno.EIO
-    wait([opened], [], soon())  # it is still there for its owner
+    wait([opened.fileno()], [], 60)  # it is still there for its owner
 
 
 def test_a_terminal_that_is_given_away_while_we_wait_is_not_read_either(
@@ -498,7 +498,7 @@ def test_a_terminal_that_is_given_away_while_we_wait_is_not_read_either(
 
     with pytest.raises(OSError, match="not ours any more"):
         read_line(opened, soon(), tick)
-    wait([opened], [], soon())
+    wait([opened.fileno()], [], 60)
 
 
 def test_while_nobody_types_one_looks_around_and_is_heard(screen, opened, monkeypatch):
@@ -726,8 +726,8 @@ if not job:
     try:
         with open_terminal() as mine:
             if way == "late":
-                os.write(mine, b"waits")
-            while way == "late" and os.tcgetpgrp(mine) == os.getpgrp():
+                os.write(mine.fileno(), b"waits")
+            while way == "late" and os.tcgetpgrp(mine.fileno()) == os.getpgrp():
                 time.sleep(0.01)  # it waits for its turn at the terminal
             deadline = time.monotonic() + 60
             seconds = lambda: ["asks (%d s): " % (deadline - time.monotonic())]
