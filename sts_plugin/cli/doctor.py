@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_plugin.cli.common import add_output, make_engine, show
 from sts_plugin.cli.look import Look
+from sts_plugin.cli.progress import progress
 from sts_plugin.doctor.finding import CHECKS, LEVELS, by_cause
-from sts_plugin.terminal import ERASE_LINE
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.cli.look import Style
+    from sts_plugin.doctor.examine import Machine
     from sts_plugin.doctor.finding import Finding, Level
 
 __all__ = ["add", "doctor"]
@@ -83,40 +83,38 @@ def doctor(options: argparse.Namespace) -> int:
     """Print what was found; return 3 if there is an error that was not mended."""
     # Here: other commands do without these.
     from sts_plugin.doctor.examine import Machine, examine  # noqa: PLC0415
-    from sts_plugin.doctor.mending import mended  # noqa: PLC0415
 
     user = os.geteuid() if hasattr(os, "geteuid") else 0
-    machine = Machine(os.environ, lambda: make_engine().store, _teller(), user=user)
-    try:
-        found = examine(machine, profile=options.profile, offline=options.offline)
-    finally:
-        machine.tell("")
+    machine = Machine(os.environ, lambda: make_engine().store, user=user)
+
+    def look() -> list[Finding]:
+        with progress("STS, prompts and programs", None):
+            return examine(machine, profile=options.profile, offline=options.offline)
+
+    found = look()
     done: dict[Finding, str] = {}
-    if options.fix:
-        for one in found:
-            if one.mend:
-                done[one] = mended(one.mend, machine.store, user=user)
+    if options.fix and (done := _mend(found, machine)):
+        # A folder that could not be entered shows now what is in it.
+        found = look()
+        done |= _mend([one for one in found if one not in done], machine)
     left = [one for one in found if done.get(one) != ""]
     if options.output == "json":
-        show(json.dumps([_facts(one, done) for one in found], indent=2))
+        everything = dict.fromkeys([*(one for one in done if not done[one]), *left])
+        show(json.dumps([_facts(one, done) for one in everything], indent=2))
     else:
         _print(left, done)
     return FOUND if any(one.level == "error" for one in left) else 0
 
 
-def _teller() -> Callable[[str], None]:
-    """Return what says what is waited for, where somebody looks, and erases it."""
-    stream = sys.stderr
-    moves = os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
-    if stream is None or not stream.isatty() or not moves:
-        return lambda _what: None
+def _mend(found: Iterable[Finding], machine: Machine) -> dict[Finding, str]:
+    """Mend what can be mended; return for each "", or why it was not done."""
+    from sts_plugin.doctor.mending import mended  # noqa: PLC0415
 
-    def tell(what: str) -> None:
-        text = f"sts-plugin: {what} ..." if what else ""
-        stream.write(ERASE_LINE + text)
-        stream.flush()
-
-    return tell
+    return {
+        one: mended(one.mend, machine.store, user=machine.user)
+        for one in found
+        if one.mend
+    }
 
 
 def _facts(one: Finding, done: Mapping[Finding, str]) -> dict[str, Any]:

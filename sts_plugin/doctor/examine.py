@@ -50,12 +50,11 @@ SECRETS: Final = frozenset({"aws_secret_access_key", "aws_session_token"})
 class Machine:
     """Where we are. ``store`` returns the cache, or raises CacheUnusable.
 
-    ``user`` is our user id, ``tell`` is told what is being waited for.
+    ``user`` is our user id.
     """
 
     environ: Mapping[str, str] = field(repr=False)  # it may hold secrets
     store: Callable[[], DiskStore]
-    tell: Callable[[str], None] = lambda _what: None
     platform: str = sys.platform
     user: int = 0
 
@@ -76,7 +75,6 @@ def examine(
     not exist.
     """
     environ = machine.environ
-    machine.tell("reading the profiles")
     try:
         profiles = load_profiles(environ)
         config, credentials = map(read_sections, paths(environ))
@@ -168,7 +166,6 @@ def _probed(
     environ = machine.environ
     if not offline:
         endpoints = network.endpoints_of(profiles, chosen)
-        machine.tell(f"asking STS ({len(endpoints)} endpoints)")
 
         def ask(endpoint: Endpoint) -> network.Answer:
             return network.asked(
@@ -178,7 +175,6 @@ def _probed(
             )
 
         yield from network.network_findings(endpoints, ask)
-    machine.tell("looking at prompts and programs")
     aws = shutil.which("aws", path=environ.get("PATH"))
     versions = {aws: lambda: programs.aws_cli(aws, environ)} if aws else {}
     cli = at_once(versions, programs.SECONDS).get(aws) if aws else None

@@ -202,7 +202,7 @@ TABLE = {
         "diagrams document forms graph limits model overview profiles cli.common"
         " cli.look"
     ),
-    "cli.doctor": "doctor.* terminal cli.common cli.look",
+    "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
     "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",

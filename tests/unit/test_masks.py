@@ -75,7 +75,7 @@ PLAIN = {
     "Life": "issued expires",
     "Link": "profile action",
     "Look": "colours width lines",
-    "Machine": "store tell platform user",
+    "Machine": "store platform user",
     "Mend": "action path mode",
     "Node": "kind lines",
     "Origin": "path line",
