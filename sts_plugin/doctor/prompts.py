@@ -16,7 +16,7 @@ from sts_plugin.errors import CannotAsk, StsPluginError
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from sts_plugin.model import Plan
     from sts_plugin.overview import Summary
@@ -97,7 +97,7 @@ def _keychain() -> str:
 def code_findings(
     ways: Mapping[str, Way],
     summaries: Iterable[Summary],
-    seeds: Container[str],
+    seeds: Collection[str],
     *,
     found: Callable[[str], bool],
 ) -> Iterator[Finding]:
@@ -114,6 +114,12 @@ def code_findings(
         else:
             fix = FIXES[name]
             yield Finding(check, "note", f"not {noun}: {way.text}", fix=fix)
+    if seeds:
+        devices = "1 device" if len(seeds) == 1 else f"{len(seeds)} devices"
+        yield Finding("way-seeds", "ok", f"by totp: a seed is kept for {devices}")
+    else:
+        fix = "sts-plugin mfa add keeps one, and nobody types codes any more"
+        yield Finding("way-seeds", "note", "not by totp: no seed is kept here", fix=fix)
     missing: dict[str, bool] = {}
     for one in summaries:
         if one.plan and one.plan.device:
@@ -123,7 +129,7 @@ def code_findings(
 def _of_plan(
     plan: Plan,
     ways: Mapping[str, Way],
-    seeds: Container[str],
+    seeds: Collection[str],
     found: Callable[[str], bool],
     missing: dict[str, bool],
 ) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ def test_a_way_that_works_is_fine_and_another_one_is_noted_with_its_fix(look):
         ("way-terminal", "ok", False),
         ("way-dialog", "note", True),
         ("way-pinentry", "note", True),
+        ("way-seeds", "note", True),
         ("keychain", "ok", False),
     }
     assert all(f"text of {one.check[-8:]}" in one.what for one in found[:1])
@@ -59,7 +60,9 @@ def test_a_way_that_the_profile_does_not_take_does_not_count(look):
 
 
 def test_a_seed_will_do(look, tmp_path):
-    assert about_profiles(look("", seeds=(DEVICE,))) == []
+    found = look("", seeds=(DEVICE,))
+    assert about_profiles(found) == []
+    assert ("way-seeds", "ok") in {(one.check, one.level) for one in found}
     assert about_profiles(look(f"sts_plugin_totp_file = {tmp_path}/s\n")) == []
 
 
