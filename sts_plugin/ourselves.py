@@ -42,7 +42,12 @@ def own_target(profile: Profile) -> Setting | None:
     process = profile.plain("credential_process")
     if process is None or source_kind(profile) != "process":
         return None
-    return process if is_ours(_words(process)) else None
+    return process if is_ours(process) else None
+
+
+def is_ours(process: Setting) -> bool:
+    """Whether a command line runs sts-plugin; raise for one that is none."""
+    return _is_ours(_words(process))
 
 
 def leads_home(profile: Profile, process: Setting) -> bool:
@@ -77,8 +82,7 @@ def _words(process: Setting) -> list[str]:
         ) from None
 
 
-def is_ours(words: Sequence[str]) -> bool:
-    """Whether a command line is one of ours that prints credentials."""
+def _is_ours(words: Sequence[str]) -> bool:
     if "credential-process" not in words:
         return False
     program = os.path.basename(words[0]).removesuffix(".exe")  # noqa: PTH119

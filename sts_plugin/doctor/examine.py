@@ -190,7 +190,16 @@ def _probed(
     yield from programs.library_findings(python, requirements, programs.version_of)
     yield from programs.aws_cli_findings(cli, config)
     on_path = shutil.which("sts-plugin", path=environ.get("PATH"))
-    yield from programs.own_findings(on_path, sysconfig.get_path("scripts"))
+    yield from programs.own_findings(on_path, _folders_of_ours())
+
+
+def _folders_of_ours() -> list[str]:
+    """Return where the executable of this package may be, the likeliest first."""
+    schemes = [sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")]
+    folders = [sysconfig.get_path("scripts", scheme) for scheme in schemes]
+    # What was started names itself; python -m does not.
+    folder, name = os.path.split(os.path.realpath(sys.argv[0]))
+    return [folder, *folders] if name.startswith("sts-plugin") else folders
 
 
 def _seeds(environ: Mapping[str, str]) -> frozenset[str]:

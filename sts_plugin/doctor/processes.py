@@ -53,8 +53,10 @@ def words_of(process: Setting) -> list[str]:
 
 def is_own_line(process: Setting) -> bool:
     """Whether a line is sts-plugin itself."""
-    words = words_of(process)
-    return bool(words) and is_ours(words)
+    # Most lines of others need not be split for that.
+    return "credential-process" in process.value and bool(
+        words_of(process) and is_ours(process)
+    )
 
 
 def process_findings(
@@ -96,7 +98,7 @@ def process_findings(
             " none",
             "write an absolute path and plain arguments, or sh -c '...'",
         )
-    elif "/" in words[0] and not words[0].startswith("/"):
+    elif "/" in words[0] and not os.path.isabs(words[0]):  # noqa: PTH117 - a word
         yield tell(
             "process-relative",
             "warning",
@@ -105,17 +107,15 @@ def process_findings(
             "write the path from the root",
         )
     elif not found(words[0]):
-        shown = f" {words[0]}" if NAME.fullmatch(words[0]) else ""
+        shown = f": {words[0]}" if NAME.fullmatch(words[0]) else ""
         yield tell(
             "process-not-found",
             "error",
-            f"credential_process runs a program that cannot be run here:{shown}"
-            if shown
-            else "credential_process runs a program that cannot be run here",
+            f"credential_process runs a program that cannot be run here{shown}",
             "correct the path, or install it; it must be executable, and on the PATH"
             " unless it is a path",
         )
-    if is_ours(words) and any(profile.get(key) for key in CALLS):
+    if is_own_line(process) and any(profile.get(key) for key in CALLS):
         yield from _for_whom(profile, process, named_profiles(words)[-1:])
 
 

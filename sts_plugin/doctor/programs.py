@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sts_plugin.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sts_plugin.ini import Section
     from sts_plugin.model import Setting
@@ -192,20 +192,20 @@ def _plugins(kind: int, plugins: Mapping[str, Setting]) -> Iterator[Finding]:
         )
 
 
-def own_findings(on_path: str | None, scripts: str) -> Iterator[Finding]:
+def own_findings(on_path: str | None, folders: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding if ``sts-plugin`` on the PATH is not the one that runs.
 
-    ``scripts`` is the folder of this one's.
+    ``folders`` are where this one's may be.
     """
     if on_path is None:
         return
     there = Path(on_path).resolve().parent
-    if there != Path(scripts).resolve():
+    if there not in {Path(folder).resolve() for folder in folders}:
         yield Finding(
             "sts-plugin-other",
             "warning",
-            f"the sts-plugin on the PATH is another one than this ({scripts}): they may"
-            " be of two versions",
+            f"the sts-plugin on the PATH is another one than this ({folders[0]}): they"
+            " may be of two versions",
             on_path,
             fix="remove one of the two, or write absolute paths in credential_process",
         )

@@ -126,10 +126,10 @@ def test_another_sts_plugin_on_the_path_is_told_and_a_link_to_this_one_is_not(
         (folder / "sts-plugin").touch()
     linked = tmp_path / "linked"
     linked.symlink_to(here / "sts-plugin")
-    assert list(own_findings(None, str(here))) == []
-    assert list(own_findings(str(here / "sts-plugin"), str(here))) == []
-    assert list(own_findings(str(linked), str(here))) == []
-    (found,) = own_findings(str(there / "sts-plugin"), str(here))
+    assert list(own_findings(None, [str(here)])) == []
+    assert list(own_findings(str(here / "sts-plugin"), [str(here)])) == []
+    assert list(own_findings(str(linked), ["/x", str(here)])) == []
+    (found,) = own_findings(str(there / "sts-plugin"), [str(here)])
     assert (found.check, found.level) == ("sts-plugin-other", "warning")
 
 
