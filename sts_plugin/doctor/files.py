@@ -141,7 +141,7 @@ def key_findings(profiles: Profiles) -> Iterator[Finding]:
             yield Finding(
                 "key-in-file",
                 "note",
-                "a long-term access key lies in a file that all programs of yours can read",
+                "a long-term access key lies in a file, for all programs of yours",
                 str(key_id.origin),
                 name,
                 "sts-plugin keys add --import moves it to the keychain of the system",

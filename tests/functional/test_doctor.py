@@ -10,7 +10,9 @@ import pexpect
 import pytest
 
 from sts_plugin.doctor.finding import CHECKS
+from sts_plugin.model import Secret
 from sts_plugin.sandbox import Fault
+from sts_plugin.seeds import Seeds
 
 IDS = {check for checks in CHECKS.values() for check in checks}
 
@@ -127,6 +129,19 @@ def test_what_was_mended_is_in_the_json_and_counts_no_more(doctor, sandbox):
     (one,) = [one for one in found if one["safe_fix"]]
     assert (code, one["check"], one["mended"]) == (0, "file-mode", True)
     assert one["safe_fix"] == f"chmod 600 {path}"
+
+
+def test_what_is_seen_only_after_mending_is_mended_as_well(doctor, tmp_path):
+    folder = tmp_path / "data"
+    Seeds(folder).add("arn:aws:iam::111111111111:mfa/alice", Secret("A" * 32), "file")
+    (seed,) = folder.iterdir()
+    seed.chmod(0o644)
+    folder.chmod(0o755)
+    data = {"STS_PLUGIN_DATA_DIR": str(folder)}
+    code, found = doctor("--fix", environ=data)
+    mended = [one["check"] for one in found if one["mended"]]
+    assert (code, sorted(mended)) == (0, ["data-unusable", "seed-unusable"])
+    assert doctor(environ=data)[0] == 0
 
 
 def test_what_is_not_safe_to_mend_is_left_alone(doctor, sandbox, write_config):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -157,6 +158,51 @@ def test_a_clock_that_aws_tolerates_is_none_of_our_business(sandbox, stock, minu
 def test_whatever_is_not_sts_is_trouble(sandbox, stock, kind):
     sandbox.add_fault(Fault(kind, times=None))
     assert ask(sandbox.endpoint_url).trouble
+
+
+def pages(status, kind, text):
+    """Make a handler that answers everything so."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    return Pages
+
+
+HTML = "<!DOCTYPE html><html><body>Not allowed<br></body></html>"
+TAKEN = (
+    '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+    "<GetCallerIdentityResult><Arn>arn:aws:sts::000000000000:user/x</Arn>"
+    "<UserId>x</UserId><Account>000000000000</Account></GetCallerIdentityResult>"
+    "<ResponseMetadata><RequestId>x</RequestId></ResponseMetadata>"
+    "</GetCallerIdentityResponse>"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "text", "fine"),
+    [
+        (403, "text/html", HTML, False),
+        (403, "application/json", '{"message": "Forbidden"}', False),
+        (200, "application/json", "{}", False),
+        (503, "text/html", HTML, False),
+        (200, "text/xml", TAKEN, True),  # as LocalStack and moto do
+    ],
+)
+def test_a_proxy_is_not_sts_and_a_stand_in_for_sts_is(stock, status, kind, text, fine):
+    with HTTPServer(("127.0.0.1", 0), pages(status, kind, text)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = ask(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert (answer.trouble == "") == fine
 
 
 def test_nobody_there_is_trouble_that_names_the_url(stock):

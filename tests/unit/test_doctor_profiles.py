@@ -132,6 +132,17 @@ SOUND = {
         [profile a]
         services = local
     """,
+    "a role of ours that others lead to": f"""
+        [profile role]
+        sts_plugin_role_arn = {ROLE}
+        sts_plugin_source_profile = alice
+        [profile a]
+        {OURS} role
+        [profile next]
+        {OURS} next
+        sts_plugin_role_arn = {ROLE}
+        sts_plugin_source_profile = role
+    """,
     "a role whose source has keys and no role": f"""
         [profile alice]
         region = eu-west-1
@@ -428,6 +439,8 @@ def test_a_profile_that_is_exported_may_lead_a_command_back(look):
         [profile b]
         credential_process = tool -c 'AWS_PROFILE=c sts-plugin credential-process'
         [profile c]
+        credential_process = tool aws configure export-credentials --profile b
+        [profile into-it]
         credential_process = tool aws configure export-credentials --profile b
     """
     assert look(config, "", {"AWS_PROFILE": "x"}) != []  # b and c, at any rate
