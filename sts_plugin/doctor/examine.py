@@ -7,6 +7,7 @@ The checks themselves are in the other modules, and know no machine.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -80,7 +81,8 @@ def examine(
         config, credentials = map(read_sections, paths(environ))
     except ConfigurationError as error:
         unread = Finding("config-unreadable", "error", error.message, fix=error.hint)
-        return in_order([unread, *_of_machine(machine, None, [])])
+        others = _of_machine(machine, None, []), _probed(machine, None, [], [])
+        return in_order([unread, *itertools.chain(*others)])
     if profile is not None and profile not in profiles:
         _ = profiles[profile]  # raises, and says which one may have been meant
     all_of_them = list(summaries(profiles, environ))
@@ -156,15 +158,15 @@ def _of_machine(
 
 def _probed(
     machine: Machine,
-    profiles: Profiles,
+    profiles: Profiles | None,
     chosen: Sequence[Summary],
     config: Sequence[Section],
     *,
-    offline: bool,
+    offline: bool = False,
 ) -> Iterator[Finding]:
     """Yield what has to be asked and waited for."""
     environ = machine.environ
-    if not offline:
+    if profiles and not offline:
         endpoints = network.endpoints_of(profiles, chosen)
 
         def ask(endpoint: Endpoint) -> network.Answer:

@@ -13,6 +13,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from sts_plugin.aws import make_client
 from sts_plugin.doctor.finding import Finding
@@ -152,7 +153,7 @@ def asked(
         return _told(url, error.response, now())
     except (aws.BotoCoreError, ResponseParserError, ValueError) as error:
         why = failure(error, "the question").message
-        return Answer(url, why.partition(": ")[2] or why)
+        return Answer(url, (why.partition(": ")[2] or why) + _by_proxy(url))
     except (LookupError, TypeError, AttributeError):
         pass
     return Answer(url, "the answer is not STS's")
@@ -165,6 +166,15 @@ def _told(url: str, response: Mapping[str, Any], now: datetime) -> Answer:
         return Answer(url, f"it says {response.get('Error', {}).get('Code', status)}")
     off = skew(response, now)
     return Answer(url, clock=words(off) if off else "")
+
+
+def _by_proxy(url: str) -> str:
+    """Return the end of a sentence if a proxy is asked for a URL, as botocore does."""
+    parts = urlsplit(url)
+    if parts.scheme not in getproxies() or proxy_bypass(parts.hostname or ""):
+        return ""
+    name = f"{parts.scheme.upper()}_PROXY"
+    return f" (by the proxy of {name}; NO_PROXY names what is reached without it)"
 
 
 def _named(endpoint: Endpoint) -> str:

@@ -7,6 +7,7 @@ What is too old for us is what our own package says of its requirements.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -102,10 +103,8 @@ class AwsCli:
 def aws_cli(path: str, environ: Mapping[str, str]) -> AwsCli:
     """Ask an AWS CLI for its version, without anybody's configuration."""
     # A plugin in it that is not found would end this, too.
-    nothing = {
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-    }
+    files = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+    nothing = dict.fromkeys(files, os.devnull)
     hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECRET_ACCESS_KEY")
     clean = {key: one for key, one in environ.items() if key not in hidden}
     try:

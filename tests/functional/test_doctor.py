@@ -222,6 +222,7 @@ def test_a_file_that_cannot_be_read_is_a_finding(doctor, write_config, text):
     write_config(text)
     code, found = doctor()
     assert (code, of_level(found, "error")) == (3, ["config-unreadable"])
+    assert {one["family"] for one in found} == {"profiles", "codes", "programs"}
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,15 @@ def test_a_proxy_is_not_sts_and_a_stand_in_for_sts_is(stock, status, kind, text,
     assert (answer.trouble == "") == fine
 
 
+def test_a_proxy_that_is_in_the_way_is_told_without_its_password(stock, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://me:canary@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "localhost")
+    answer = ask("https://sts.example")
+    assert "HTTPS_PROXY" in answer.trouble
+    assert "canary" not in answer.trouble
+    assert "PROXY" not in ask("https://localhost:1").trouble
+
+
 def test_nobody_there_is_trouble_that_names_the_url(stock):
     answer = ask("http://127.0.0.1:1")
     assert "127.0.0.1:1" in answer.trouble
