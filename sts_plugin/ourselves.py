@@ -31,6 +31,7 @@ __all__ = [
     "named_profiles",
     "own_target",
     "without_us",
+    "words",
 ]
 
 
@@ -121,3 +122,11 @@ def named_profile(profile: Profile, process: Setting) -> str:
             " SDKs pass over, or name another profile",
         )
     return named[-1]
+
+
+def words(process: Setting) -> list[str]:
+    """Return the words of a command line; none where a quotation is not closed."""
+    try:
+        return _words(process)
+    except ConfigurationError:
+        return []

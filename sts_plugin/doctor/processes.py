@@ -12,7 +12,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin.doctor.finding import Finding
-from sts_plugin.ourselves import is_ours, named_profiles
+from sts_plugin.ourselves import is_ours, named_profiles, words
 from sts_plugin.profiles import CALLS
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ def words_of(process: Setting) -> list[str]:
     """Return the words of a line as Python splits it; none where it cannot be split."""
     if QUOTING.isdisjoint(process.value):  # shlex takes twenty times as long
         return process.value.split()
-    try:
-        return shlex.split(process.value)
-    except ValueError:
-        return []
+    return words(process)
 
 
 def is_own_line(process: Setting) -> bool:
@@ -73,8 +70,8 @@ def process_findings(
     def tell(check: str, level: Level, what: str, fix: str) -> Finding:
         return Finding(check, level, what, str(process.origin), profile.name, fix)
 
-    words = words_of(process)
-    if not words:
+    line = words_of(process)
+    if not line:
         yield tell(
             "process-unparsable",
             "error",
@@ -90,7 +87,7 @@ def process_findings(
             " quotes without its arguments",
             "write the path without quotes, or in single ones",
         )
-    if _needs_shell(words):
+    if _needs_shell(line):
         yield tell(
             "process-needs-shell",
             "warning",
@@ -98,7 +95,7 @@ def process_findings(
             " none",
             "write an absolute path and plain arguments, or sh -c '...'",
         )
-    elif "/" in words[0] and not os.path.isabs(words[0]):  # noqa: PTH117 - a word
+    elif "/" in line[0] and not os.path.isabs(line[0]):  # noqa: PTH117 - a word
         yield tell(
             "process-relative",
             "warning",
@@ -106,8 +103,8 @@ def process_findings(
             " another one in another folder",
             "write the path from the root",
         )
-    elif not found(words[0]):
-        shown = f": {words[0]}" if NAME.fullmatch(words[0]) else ""
+    elif not found(line[0]):
+        shown = f": {line[0]}" if NAME.fullmatch(line[0]) else ""
         yield tell(
             "process-not-found",
             "error",
@@ -116,7 +113,7 @@ def process_findings(
             " unless it is a path",
         )
     if is_own_line(process) and any(profile.get(key) for key in CALLS):
-        yield from _for_whom(profile, process, named_profiles(words)[-1:])
+        yield from _for_whom(profile, process, named_profiles(line)[-1:])
 
 
 def _for_whom(

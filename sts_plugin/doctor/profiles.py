@@ -148,7 +148,7 @@ def _misspelt(profile: Profile, spelled: dict[str, str | None]) -> Iterator[Find
                 f"nobody reads a key {key}",
                 str(setting.origin),
                 profile.name,
-                f"write {right}" if right else "see docs/reference.md for the keys",
+                f"write {right}" if right else "the reference has all keys",
             )
 
 

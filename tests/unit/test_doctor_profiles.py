@@ -6,10 +6,14 @@ import os
 import textwrap
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sts_plugin.doctor.finding import in_order
 from sts_plugin.doctor.processes import process_findings, recursions
 from sts_plugin.doctor.profiles import profile_findings
 from sts_plugin.doctor.sections import section_findings
+from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import read_sections
 from sts_plugin.overview import summaries
 
@@ -459,3 +463,87 @@ def test_one_cause_of_many_profiles_has_one_text(look):
     assert len(found) == 4
     assert len({one.what for one in found if one.profile != "base"}) == 1
     assert {one.where.rpartition(":")[2] for one in found} == {"2"}
+
+
+NAMES = st.sampled_from(["a", "b", "c", "default", "nobody", ""])
+VALUES = st.one_of(
+    NAMES,
+    st.sampled_from(
+        [
+            ROLE,
+            "tool",
+            "AKIAX",
+            "yes",
+            "'",
+            '"',
+            "\\",
+            "sh -c 'sh -c \"aws configure export-credentials --profile b\"'",
+            "sh -c 'sts-plugin credential-process'",
+            "env AWS_PROFILE=c aws configure export-credentials",
+            f"{OURS.partition(' = ')[2]} a",
+            f"{OURS.partition(' = ')[2]} b",
+            "sts-plugin credential-process --profile",
+        ]
+    ),
+    st.text(max_size=12),
+)
+KEYS = st.sampled_from(
+    [
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "credential_process",
+        "credential_source",
+        "include_profile",
+        "login_session",
+        "mfa_process",
+        "mfa_serial",
+        "region",
+        "role_arn",
+        "rolearn",
+        "source_profile",
+        "sso_account_id",
+        "sso_session",
+        "sts_plugin_keychain",
+        "sts_plugin_role_arn",
+        "sts_plugin_source_profile",
+        "sts_plugin_x",
+        "web_identity_token_file",
+    ]
+)
+HEADERS = st.one_of(
+    NAMES.map("profile {}".format),
+    st.sampled_from(["default", "a", "DEFAULT", "plugins", 'profile "a b"', "profile"]),
+)
+SECTIONS = st.dictionaries(
+    HEADERS, st.dictionaries(KEYS, VALUES, max_size=6), max_size=5
+)
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(config=SECTIONS, credentials=SECTIONS, exported=NAMES)
+def test_whatever_the_files_say_the_doctor_comes_to_an_end(
+    look, config, credentials, exported
+):
+    def text(sections):
+        return "".join(
+            f"[{header}]\n"
+            + "".join(
+                f"{key} = {' '.join(value.split())}\n" for key, value in of.items()
+            )
+            for header, of in sections.items()
+        )
+
+    try:
+        found = look(text(config), text(credentials), {"AWS_PROFILE": exported})
+    except ConfigurationError as error:  # a file that nobody can read
+        assert "cannot be parsed" in error.message  # noqa: PT017 - or it is a defect
+        return
+    for one in in_order(found):
+        assert one.what
+        assert "\n" not in one.what + one.fix
