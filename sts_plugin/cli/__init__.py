@@ -43,6 +43,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "ask": ("whoami", "key-info", "decode", "web-identity-token"),
     "sandbox": ("sandbox",),
+    "completion": ("completion",),
 }
 """The modules of the commands, in the order of ``--help``, and what is in each."""
 
@@ -77,6 +78,10 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
     0 done, 1 a defect of ours, 2 a wrong command line, 130 Ctrl-C; the others are
     those of ``errors``. stdout stays empty unless the command succeeded.
     """
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+        from sts_plugin.cli.completing import complete  # noqa: PLC0415 - for it alone
+
+        return complete(os.environ)
     if sys.stdout is None:  # >&-: better said before anybody is asked for a code
         tell("stdout is closed")
         return 1
@@ -85,6 +90,7 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
             words = argparse.Namespace(words=tuple(arguments), core_limits=core_limits)
             parser = build_parser(*arguments[:1])
             options = parser.parse_args(arguments, words)
+            _let_choose(options)
             code: int = options.command(options)
     except StsPluginError as error:
         tell(error.line)
@@ -102,6 +108,17 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
         )
         return 1
     return code
+
+
+def _let_choose(options: argparse.Namespace) -> None:
+    """Let a person choose a profile, for a command for people, if none is named."""
+    chosen = getattr(options, "chosen", "")
+    if not chosen or options.profile or getattr(options, "all", False):
+        return
+    from sts_plugin.cli.choosing import choose  # noqa: PLC0415 - not for SDKs
+
+    if found := choose():
+        options.profile = [found] if chosen == "several" else found
 
 
 @contextlib.contextmanager

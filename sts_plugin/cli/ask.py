@@ -31,7 +31,7 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "whoami", help="ask AWS whose credentials a profile gives"
     )
-    add_profile(parser)
+    add_profile(parser, chosen=True)
     add_output(parser)
     parser.set_defaults(command=whoami)
     parser = commands.add_parser(

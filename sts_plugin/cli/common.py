@@ -39,8 +39,12 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 
-def add_profile(parser: argparse._ActionsContainer) -> None:
-    """Add ``--profile`` to a parser or to one of its groups."""
+def add_profile(parser: argparse._ActionsContainer, *, chosen: bool = False) -> None:
+    """Add ``--profile`` to a parser or to one of its groups.
+
+    ``chosen``: on a terminal, a person is shown a list if nobody names one.
+    """
+    parser.set_defaults(chosen="one" if chosen else "")
     parser.add_argument(
         "--profile",
         metavar="NAME",

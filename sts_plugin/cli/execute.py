@@ -32,7 +32,7 @@ def add(commands: Subparsers) -> None:
         " environment, and none of the variables that would win over them. Without"
         " COMMAND: a shell.",
     )
-    add_profile(parser)
+    add_profile(parser, chosen=True)
     parser.add_argument(
         "--refresh",
         action="store_true",
@@ -52,7 +52,7 @@ def add(commands: Subparsers) -> None:
         description="Print lines for a shell to read, which set the credentials of a"
         ' profile and take away what would win over them: eval "$(sts-plugin env)"',
     )
-    add_profile(parser)
+    add_profile(parser, chosen=True)
     add_format(parser)
     parser.add_argument(
         "--unset", action="store_true", help="print lines that take it all away again"

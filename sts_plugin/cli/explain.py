@@ -60,7 +60,7 @@ def add(commands: Subparsers) -> None:
         " Mermaid or Graphviz.",
     )
     which = parser.add_mutually_exclusive_group()
-    add_profile(which)
+    add_profile(which, chosen=True)
     which.add_argument(
         "--all",
         action="store_true",

@@ -58,7 +58,7 @@ def add(commands: Subparsers) -> None:
         " it is removed at the end",
     )
     add_format(parser)
-    parser.set_defaults(command=serve)
+    parser.set_defaults(command=serve, chosen="several")
 
 
 def _port(text: str) -> int:

@@ -56,7 +56,7 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="ask only if there is no session that is still good",
     )
-    parser.set_defaults(command=login)
+    parser.set_defaults(command=login, chosen="several")
     parser = commands.add_parser("logout", help="forget what is cached")
     which = parser.add_mutually_exclusive_group()
     add_profile(which)

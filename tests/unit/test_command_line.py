@@ -28,6 +28,7 @@ JUDGED = {
     "--tag": "a name and a value that go into a token for others to read",
     "access_key_id": "the public half of a key",
     "message": "encrypted by AWS, for which only AWS has the key",
+    "shell": "one of a few",
     "program": "somebody's own command",
 }
 SWITCHES = (argparse._StoreTrueAction, argparse._StoreConstAction)

@@ -178,6 +178,9 @@ TABLE = {
         " plugins.forks"
     ),
     "plugins.*": "errors plugins.*",
+    "cli.choosing": "errors mfa plan profiles settings terminal",
+    "cli.completing": "errors mfa profiles cli",
+    "cli.completion": "cli.common",
     "cli.progress": "settings terminal mfa",
     "cli.watcher": "watcher settings terminal locks mfa cli.progress",
     "cli.common": "errors memory cache mfa engine cli.watcher",
@@ -326,6 +329,7 @@ TYPES = {
 # What costs more than a warm run may: imported late, where it is used.
 HEAVY = {
     "PIL",
+    "argcomplete",
     "boto3",
     "botocore",
     "cryptography",
@@ -333,6 +337,7 @@ HEAVY = {
     "filelock",
     "keyring",
     "platformdirs",
+    "prompt_toolkit",
     "pyotp",
     "zxingcpp",
 }
