@@ -34,6 +34,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "credentials": ("credential-process", "renew"),
     "execute": ("exec", "env"),
     "serve": ("serve",),
+    "console": ("console",),
     "explain": ("explain",),
     "status": ("status",),
     "listing": ("list",),

@@ -50,6 +50,8 @@ CAUSES_MAX: Final = 10
 
 NAMES_MAX: Final = 3
 
+NO_DIFFERENCE: Final = "it made no difference"
+
 
 def add(commands: Subparsers) -> None:
     """Add the command of this module."""
@@ -96,7 +98,10 @@ def doctor(options: argparse.Namespace) -> int:
     if options.fix and (done := _mend(found, machine)):
         # A folder that could not be entered shows now what is in it.
         found = look()
-        done |= _mend([one for one in found if one not in done], machine)
+        new = [one for one in found if one not in done]
+        # A file system without modes says yes, and stays as it is.
+        done |= dict.fromkeys([one for one in found if one in done], NO_DIFFERENCE)
+        done |= _mend(new, machine)
     left = [one for one in found if done.get(one) != ""]
     if options.output == "json":
         everything = dict.fromkeys([*(one for one in done if not done[one]), *left])
@@ -138,12 +143,8 @@ def _print(left: Sequence[Finding], done: Mapping[Finding, str]) -> None:
     for family in CHECKS:
         mine = [cause for cause in causes if cause[0].family == family]
         if mine:
-            lines += (
-                ["", look.styled(TITLES[family], "strong")]
-                if lines
-                else [look.styled(TITLES[family], "strong")]
-            )
-            lines += _family(mine, look)
+            lines += [""] if lines else []
+            lines += [look.styled(TITLES[family], "strong"), *_family(mine, look)]
     show("\n".join([*lines, "", _closing(causes, look)]))
 
 

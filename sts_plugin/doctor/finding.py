@@ -7,6 +7,7 @@ Values only; whoever looks at something is in the other modules of this package.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -103,8 +104,8 @@ class Mend:
     def __str__(self) -> str:
         """As a person would do it."""
         if self.action == "chmod":
-            return f"chmod {self.mode:o} {self.path}"
-        return f"rm {self.path}"
+            return f"chmod {self.mode:o} {shlex.quote(self.path)}"
+        return f"rm {shlex.quote(self.path)}"
 
 
 @dataclass(frozen=True, slots=True)

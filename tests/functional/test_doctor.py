@@ -9,6 +9,7 @@ import re
 import pexpect
 import pytest
 
+from sts_plugin.cli import run
 from sts_plugin.doctor.finding import CHECKS
 from sts_plugin.model import Secret
 from sts_plugin.sandbox import Fault
@@ -319,3 +320,18 @@ def test_the_trap_of_the_aws_clis_plugins_is_seen(doctor, sandbox, write_config)
     write_config(f"{config}\n[plugins]\ncli_legacy_plugin_path = {os.sep}p\n")
     code, found = doctor("--offline")
     assert (code, of_level(found, "error")) == (3, ["aws-cli-plugins"])
+
+
+def test_what_stays_as_it_was_is_not_called_mended(
+    sandbox, environ, monkeypatch, capsys
+):
+    # As on a file system that has no modes, and says yes to a new one.
+    monkeypatch.setattr("sts_plugin.doctor.mending._mode", lambda *_: "")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    (sandbox.folder / "credentials").chmod(0o604)
+    assert run(["doctor", "--offline", "--fix"]) == 3
+    shown = capsys.readouterr().out
+    assert "not mended: chmod 600" in shown
+    assert "\nmended: " not in shown
+    assert "[file-mode]" in shown

@@ -24,6 +24,9 @@ RUNS = {
     "whoami": "whoami --profile bob --json",
     "key-info": "key-info AKIAIOSFODNN7EXAMPLE --profile bob --json",
     "web-identity-token": "web-identity-token --audience x --profile bob --json",
+    "console": "console --profile prod-admin --json",
+    "login": "login --profile audit --if-needed --json",
+    "logout": "logout --profile audit --json",
     "mfa list": "mfa list --json",
     "keys list": "keys list --json",
 }

@@ -124,6 +124,9 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "console": "errors model service_model",
+    "console_session": "errors settings given model",
+    "signin": "errors settings deadline model quiet refusals retries",
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
@@ -199,6 +202,12 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
+    "cli.browser": "errors settings",
+    "cli.console": (
+        "background console console_session document engine errors settings signin"
+        " cli.browser cli.common cli.progress cli.sessions"
+    ),
+    "cli.sessions": "errors document overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
@@ -288,6 +297,10 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "console_session": "chain",
+    "signin": "errors",
+    "cli.browser": "model",
+    "cli.console": "model engine",
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
@@ -304,6 +317,7 @@ TYPES = {
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
+    "cli.sessions": "model store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
@@ -524,7 +538,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "answers"),
+    ("environment", "answers", "console", "signin"),
     ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
@@ -543,7 +557,7 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background", "overview"),
+    ("engine", "rotation", "background", "overview", "console_session"),
     ("graph",),
     ("diagrams",),
     ("records", "getting"),

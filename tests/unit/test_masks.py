@@ -79,6 +79,7 @@ PLAIN = {
     "Mend": "action path mode",
     "Node": "kind lines",
     "Origin": "path line",
+    "Place": "signin console region",
     "Placement": "session roles",
     "Plan": "profile source calls endpoint codes notes cache_encryption",
     "Profile": "_seen name origin credentials config fallback",
@@ -93,6 +94,7 @@ PLAIN = {
     "Setting": "key origin profile",
     "Served": "source profiles",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
+    "Signin": "post",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
     "Standing": "words given links",
     "Summary": "profile kind account role mfa plan error",
@@ -105,6 +107,7 @@ PLAIN = {
     "Want": "name scope signer person",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
+    "_Ready": "credentials arn seconds",
     "_Useless": "reason",
 }
 # What holds one in the open, or may, and does not show it.
