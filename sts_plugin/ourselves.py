@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -74,8 +73,10 @@ def without_us(profile: Profile) -> Profile:
 
 
 def _words(process: Setting) -> list[str]:
+    from sts_plugin.words import split  # noqa: PLC0415 - few profiles have a process
+
     try:
-        return shlex.split(process.value)
+        return split(process.value)
     except ValueError as error:
         raise ConfigurationError(
             f"{process.origin}: credential_process cannot be split into words: {error}",

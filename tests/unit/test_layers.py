@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "words": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -34,14 +35,14 @@ TABLE = {
     "device": "",
     "drawing": "widths",
     "tty_device": "device",
-    "console_system": "device",
-    "console_device": "console_system deadline device",
-    "terminal": "settings device drawing tty_device console_device",
+    "windows_system": "device",
+    "windows_console": "windows_system deadline device",
+    "terminal": "settings device drawing tty_device windows_console",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
-    "commands": "errors files terminal job_control",
+    "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
@@ -55,7 +56,7 @@ TABLE = {
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
-    "ourselves": "errors profiles source_kinds",
+    "ourselves": "errors profiles source_kinds words",
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
@@ -64,11 +65,12 @@ TABLE = {
         " source_kinds chain mfa_settings cache_settings"
     ),
     "directory": "",
-    "private": "errors settings directory",
+    "acl": "",
+    "private": "errors settings acl directory",
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings private lock_file gates",
+    "locks": "errors settings windows_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -189,7 +191,7 @@ TABLE = {
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
-    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
@@ -250,6 +252,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "lock_file": "directory private",
+    "private": "directory",
     "locks": "private",
     "tokens": "model",
     "guard": "model",
@@ -505,6 +508,7 @@ LEVELS = (
         "saml",
         "deadline",
         "device",
+        "acl",
         "directory",
         "ledger",
         "quiet",
@@ -513,6 +517,7 @@ LEVELS = (
         "session_names",
         "core_dumps",
         "warm",
+        "words",
         "shells",
         "widths",
     ),
@@ -524,9 +529,9 @@ LEVELS = (
         "supply",
         "drawing",
         "tty_device",
-        "console_system",
+        "windows_system",
     ),
-    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("backoff", "model", "windows_console", "private", "lock_file", "retries", "skew"),
     ("turns", "terminal"),
     (
         "forms",
