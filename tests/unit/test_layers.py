@@ -132,6 +132,27 @@ TABLE = {
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
+    "doctor": "",
+    "doctor.finding": "",
+    "doctor.spelling": "actions profiles",
+    "doctor.processes": "doctor.finding ourselves profiles",
+    "doctor.profiles": (
+        "doctor.finding doctor.processes doctor.spelling ourselves profiles"
+    ),
+    "doctor.sections": "doctor.finding doctor.spelling profiles",
+    "doctor.surroundings": "doctor.finding environment",
+    "doctor.files": "doctor.finding errors folders source_kinds",
+    "doctor.mending": "errors",
+    "doctor.probing": "",
+    "doctor.network": "aws doctor.finding doctor.probing refusals skew",
+    "doctor.prompts": (
+        "doctor.finding errors terminal mfa.dialog mfa.display mfa.gnupg keychain"
+    ),
+    "doctor.programs": "doctor.finding",
+    "doctor.examine": (
+        "access_keys botocore_session doctor.* errors folders ini overview"
+        " profiles seeds"
+    ),
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -195,6 +216,7 @@ TABLE = {
         "diagrams document forms graph limits model overview profiles cli.common"
         " cli.look"
     ),
+    "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
     "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -285,6 +307,15 @@ TYPES = {
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
+    "doctor.files": "access_keys profiles seeds store",
+    "doctor.mending": "doctor.finding store",
+    "doctor.network": "model overview profiles",
+    "doctor.processes": "model overview",
+    "doctor.profiles": "model overview",
+    "doctor.programs": "ini model",
+    "doctor.prompts": "model overview",
+    "doctor.sections": "ini",
+    "doctor.examine": "model store",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
@@ -535,7 +566,7 @@ LEVELS = (
     ("graph",),
     ("diagrams",),
     ("records", "getting"),
-    ("client", "plugins"),
+    ("client", "plugins", "doctor"),
     ("cli",),
 )
 
