@@ -136,7 +136,7 @@ def terminal_session() -> int:
     """
     if hasattr(os, "getsid"):
         return os.getsid(0)
-    from sts_plugin.console_system import window  # noqa: PLC0415 - Windows alone
+    from sts_plugin.windows_system import window  # noqa: PLC0415 - Windows alone
 
     return window()
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sts_plugin.model import Origin, Setting
 
 __all__ = [
+    "CALLS",
     "OWN_PREFIX",
     "Profile",
     "Profiles",

@@ -42,9 +42,9 @@ def open_terminal(*, inheritable: bool = False) -> Iterator[Terminal]:
     ``inheritable`` is for a child that is to speak there. Raises NoTerminal.
     """
     if os.name == "nt":
-        from sts_plugin import console_device  # noqa: PLC0415 - Windows alone
+        from sts_plugin import windows_console  # noqa: PLC0415 - Windows alone
 
-        with console_device.opened() as console:
+        with windows_console.opened() as console:
             yield console
         return
     from sts_plugin import tty_device  # noqa: PLC0415 - most runs ask nobody

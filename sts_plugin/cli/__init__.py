@@ -39,6 +39,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "status": ("status",),
     "listing": ("list",),
     "configure": ("configure",),
+    "doctor": ("doctor",),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),
     "keys": ("keys",),

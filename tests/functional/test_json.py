@@ -20,6 +20,7 @@ RUNS = {
     "status": "status --json",
     "explain": "explain --profile prod-admin --json",
     "explain --all": "explain --all --json",
+    "doctor": "doctor --json",
     "whoami": "whoami --profile bob --json",
     "key-info": "key-info AKIAIOSFODNN7EXAMPLE --profile bob --json",
     "web-identity-token": "web-identity-token --audience x --profile bob --json",

@@ -35,9 +35,9 @@ TABLE = {
     "device": "",
     "drawing": "widths",
     "tty_device": "device",
-    "console_system": "device",
-    "console_device": "console_system deadline device",
-    "terminal": "settings device drawing tty_device console_device",
+    "windows_system": "device",
+    "windows_console": "windows_system deadline device",
+    "terminal": "settings device drawing tty_device windows_console",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
@@ -73,7 +73,7 @@ TABLE = {
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings console_system private lock_file gates",
+    "locks": "errors settings windows_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -135,6 +135,27 @@ TABLE = {
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
+    "doctor": "",
+    "doctor.finding": "",
+    "doctor.spelling": "actions profiles",
+    "doctor.processes": "doctor.finding ourselves profiles",
+    "doctor.profiles": (
+        "doctor.finding doctor.processes doctor.spelling ourselves profiles"
+    ),
+    "doctor.sections": "doctor.finding doctor.spelling profiles",
+    "doctor.surroundings": "doctor.finding environment",
+    "doctor.files": "doctor.finding errors folders source_kinds",
+    "doctor.mending": "errors",
+    "doctor.probing": "",
+    "doctor.network": "aws doctor.finding doctor.probing refusals skew",
+    "doctor.prompts": (
+        "doctor.finding errors terminal mfa.dialog mfa.display mfa.gnupg keychain"
+    ),
+    "doctor.programs": "doctor.finding",
+    "doctor.examine": (
+        "access_keys botocore_session doctor.* errors folders ini overview"
+        " profiles seeds"
+    ),
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -209,6 +230,7 @@ TABLE = {
         "diagrams document forms graph limits model overview profiles cli.common"
         " cli.look"
     ),
+    "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
     "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -299,6 +321,15 @@ TYPES = {
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
+    "doctor.files": "access_keys profiles seeds store",
+    "doctor.mending": "doctor.finding store",
+    "doctor.network": "model overview profiles",
+    "doctor.processes": "model overview",
+    "doctor.profiles": "model overview",
+    "doctor.programs": "ini model",
+    "doctor.prompts": "model overview",
+    "doctor.sections": "ini",
+    "doctor.examine": "model store",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
@@ -518,9 +549,9 @@ LEVELS = (
         "supply",
         "drawing",
         "tty_device",
-        "console_system",
+        "windows_system",
     ),
-    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("backoff", "model", "windows_console", "private", "lock_file", "retries", "skew"),
     ("turns", "terminal"),
     (
         "forms",
@@ -564,7 +595,7 @@ LEVELS = (
     ("graph",),
     ("diagrams",),
     ("records", "getting"),
-    ("client", "plugins"),
+    ("client", "plugins", "doctor"),
     ("cli",),
 )
 

@@ -22,6 +22,7 @@ import sts_plugin
 from sts_plugin.aws_files import AwsFile
 from sts_plugin.cli.configure_file import ConfigFile
 from sts_plugin.config_edits import Edited
+from sts_plugin.doctor.examine import Machine
 from sts_plugin.enrolment import Enrolled, Record
 from sts_plugin.ini import Section
 from sts_plugin.mfa.asking import _Sent
@@ -43,12 +44,14 @@ PLAIN = {
     "Action": "name keys sources",
     "AwsFile": "path target state",
     "Again": "seconds elsewhere",
+    "Answer": "url trouble clock",
     "Asked": "arguments files began",
     "Asking": "question used send watcher quiet now",
     "Assertion": "roles audiences expires session_seconds encrypted",
     "Calling": "plan cache sts sources bring watcher settings login",
     "Branch": "cells below",
     "Cell": "text style",
+    "AwsCli": "path version botocore",
     "Call": "action profile key origin settings proof lower_duration",
     "Chain": "source links selected",
     "CodeSettings": "process totp_file prompt ways",
@@ -66,6 +69,8 @@ PLAIN = {
     "Entry": "key life label",
     # Its code is AWS's word for the error.
     "Failure": "number at kind message hint code scope streak until",
+    # What commands and variables say is in none of its texts.
+    "Finding": "check level what where profile fix mend",
     "Found": "key settings",  # Credentials
     "Graph": "nodes edges broken",
     "Holder": "process session",
@@ -77,7 +82,9 @@ PLAIN = {
     "Life": "issued expires",
     "Link": "profile action",
     "Look": "colours width lines",
+    "Machine": "store platform user",
     "NewSection": "header values",
+    "Mend": "action path mode",
     "Node": "kind lines",
     "Origin": "path line",
     "Place": "signin console region",
@@ -103,6 +110,7 @@ PLAIN = {
     "Taken": "path left",
     "Time": "seconds budget now",
     "Toolkit": "name arguments endings environ place",
+    "Way": "works text",
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
     "Work": "edits left before",
@@ -120,6 +128,7 @@ HIDDEN = {
     "Edited": "text pairs",
     "Entry": "document",
     "Known": "metadata",
+    "Machine": "environ",
     "Section": "values",
     "Setting": "value",
     "Standing": "environ",
@@ -199,6 +208,7 @@ HOLDERS = {
     "Known": lambda: Known({"secret_key": CANARY}, [], due=False),
     "Section": lambda: Section("h", "p", 1, None, {"aws_secret_access_key": CANARY}),
     "Standing": lambda: Standing([], {"AWS_SECRET_ACCESS_KEY": CANARY}),
+    "Machine": lambda: Machine({"AWS_SECRET_ACCESS_KEY": CANARY}, lambda: None),
     "_Sent": lambda: _Sent(credentials()),
 }
 MASKED = sorted(HOLDERS.keys() - (HIDDEN.keys() - {"_Sent"}))

@@ -15,13 +15,7 @@ import pytest
 from consoles import ARROW_UP, COOKED, F1, OUTPUT, FakeConsole
 from herd import await_that
 
-from sts_plugin import console_device, terminal
-from sts_plugin.console_device import (
-    ENABLE_ECHO_INPUT,
-    ENABLE_PROCESSED_INPUT,
-    opened,
-)
-from sts_plugin.console_system import window
+from sts_plugin import terminal, windows_console
 from sts_plugin.drawing import Drawing
 from sts_plugin.errors import CannotAsk, Declined
 from sts_plugin.mfa import Question
@@ -33,6 +27,12 @@ from sts_plugin.terminal import (
     read_line,
     write,
 )
+from sts_plugin.windows_console import (
+    ENABLE_ECHO_INPUT,
+    ENABLE_PROCESSED_INPUT,
+    opened,
+)
+from sts_plugin.windows_system import window
 
 VIRTUAL = 4
 QUESTION = ["Profile audit", "MFA code (55 s): "]
@@ -110,7 +110,7 @@ def test_both_ends_are_closed_and_the_console_left_as_it_was(fake):
 
 def test_the_terminal_of_windows_is_its_console(monkeypatch, on_windows):
     monkeypatch.setattr(
-        console_device, "opened", lambda: contextlib.nullcontext("console")
+        windows_console, "opened", lambda: contextlib.nullcontext("console")
     )
     on_windows(terminal)
     with open_terminal() as one:
@@ -352,7 +352,7 @@ def test_a_deadline_that_is_over_writes_nothing(fake, console):
 
 
 def test_a_line_is_read_though_its_echo_cannot_be_seen(fake, console, monkeypatch):
-    monkeypatch.setattr(console_device, "ECHO_SECONDS", 0.01)
+    monkeypatch.setattr(windows_console, "ECHO_SECONDS", 0.01)
     fake.marking.clear()
     fake.type("yes\r")
     assert read_line(console, soon(), nothing) == "yes\n"

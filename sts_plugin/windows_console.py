@@ -3,7 +3,7 @@
 A console gives keys and not lines, so the line is put together here. There are no jobs
 in the background that must not read. Nothing is asked of it that Windows 10 lacks.
 
-What is Windows' own comes by ``console_system.System``: tests bring another, and nobody
+What is Windows' own comes by ``windows_system.System``: tests bring another, and nobody
 has run this module on Windows yet.
 """
 
@@ -19,15 +19,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.console_system import ScreenBuffer, call, windows
 from sts_plugin.deadline import within
 from sts_plugin.device import NoTerminal
+from sts_plugin.windows_system import ScreenBuffer, call, windows
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterator, Mapping
 
-    from sts_plugin.console_system import System
+    from sts_plugin.windows_system import System
 
 __all__ = ["Console", "opened"]
 
