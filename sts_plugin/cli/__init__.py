@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "explain": ("explain",),
     "status": ("status",),
     "listing": ("list",),
+    "configure": ("configure",),
     "doctor": ("doctor",),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),
