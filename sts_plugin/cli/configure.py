@@ -31,6 +31,7 @@ from sts_plugin.wrapping import (
     added,
     changed_plan,
     needless,
+    refuse_bypass,
     targets,
     unwrapped,
     updated,
@@ -283,6 +284,7 @@ def _judge(path: str, work: Work, after: Profiles) -> None:
     for name in work.names:
         if error := found[name].error:
             raise error
+    refuse_bypass(work.edits, after)
     if changed := changed_plan(work.before, found):
         raise ConfigurationError(
             f'{path} is left as it is: profile "{changed}" would give something'
