@@ -33,6 +33,7 @@ __all__ = [
     "needless",
     "process_line",
     "refuse_bypass",
+    "refuse_override",
     "targets",
     "unwrapped",
     "updated",
@@ -262,6 +263,21 @@ def refuse_bypass(edits: Iterable[Edit | NewSection], after: Profiles) -> None:
             profile = after[section_name(edit.header)[1]]
             if found := _bypass(profile):
                 raise _bypassed(profile, found)
+
+
+def refuse_override(profile: Profile, said: Mapping[str, str]) -> None:
+    """Raise if a profile says something else than it was to, by plain key.
+
+    The credentials file wins, and so does a key of [DEFAULT] that has our prefix.
+    """
+    for key, value in said.items():
+        found = profile.get(key)
+        if found and found.value != value:
+            raise ConfigurationError(
+                f'{found.origin}: {found.key} wins over what profile "{profile.name}"'
+                " is to say",
+                hint="remove it there, or change it by hand",
+            )
 
 
 def _bypass(profile: Profile, section: Section | None = None) -> Setting | None:
