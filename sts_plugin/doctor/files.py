@@ -8,6 +8,7 @@ has no modes: there a user's own folder is private.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -53,8 +54,15 @@ def aws_file_findings(
         yield from _owned(folder, user)
         yield from _open_to_others(folder, user, least=OTHERS_WRITE, mode=0o700)
     for path, private in ((config, secrets), (credentials, True)):
-        if Path(path).is_dir():
-            continue  # it counts as empty: nobody could enter it with a file's mode
+        if _no_file(path):
+            yield Finding(
+                "config-unreadable",
+                "warning",
+                "is a folder, a pipe or a loop of links: it counts as empty",
+                path,
+                fix="put a file there, or name another one",
+            )
+            continue  # nobody could enter a folder with a file's mode
         yield from _owned(path, user)
         least = 0o077 if private else OTHERS_WRITE
         yield from _open_to_others(path, user, least=least, mode=0o600)
@@ -133,6 +141,17 @@ def _state(path: str) -> os.stat_result | None:
         return None
     plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
     return found if plain else None  # /dev/null is everybody's
+
+
+def _no_file(path: str) -> bool:
+    """Whether there is something that no SDK reads; /dev/null is empty on purpose."""
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError:
+        return False
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return bool(path) and not (stat.S_ISREG(mode) or stat.S_ISCHR(mode))
 
 
 def key_findings(profiles: Profiles) -> Iterator[Finding]:

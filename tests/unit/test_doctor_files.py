@@ -76,7 +76,20 @@ def test_what_others_can_read_or_change_is_told_and_mended(
 def test_a_folder_in_the_place_of_a_file_gets_no_mode_of_a_file(tmp_path):
     for name in ("config", "credentials"):
         (tmp_path / name).mkdir(mode=0o755)
-    assert of_files(tmp_path, secrets=True) == []
+    found = of_files(tmp_path, secrets=True)
+    assert [one.check for one in found] == ["config-unreadable"] * 2
+    assert [one.mend for one in found] == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop"])
+def test_what_no_sdk_reads_is_told(home, kind):
+    (home / "config").unlink()
+    if kind == "pipe":
+        os.mkfifo(home / "config", 0o600)
+    else:
+        (home / "config").symlink_to("config")
+    (found,) = of_files(home)
+    assert (found.check, found.where) == ("config-unreadable", str(home / "config"))
 
 
 def test_a_folder_keeps_what_its_mode_says_besides(home):
