@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from sts_plugin.cli.common import tell
 from sts_plugin.core_dumps import put_back, switch_off
+from sts_plugin.exit_codes import NOT_EXECUTABLE, NOT_FOUND, of_child
 from sts_plugin.settings import SIGNAL_SECONDS
 from sts_plugin.terminal import NoTerminal, open_terminal
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from sts_plugin.core_dumps import Limits
 
 __all__ = ["become", "chosen", "missing", "run"]
-
-NOT_FOUND: Final = 127
-NOT_EXECUTABLE: Final = 126
 
 OF_KEYBOARD: Final = frozenset({"SIGINT", "SIGQUIT"})
 PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", *sorted(OF_KEYBOARD))
@@ -109,7 +107,7 @@ def run(
         while waiting.is_alive():  # the main one is to see signals
             waiting.join(SIGNAL_SECONDS)
         code = child.returncode
-    return code if code >= 0 else 128 - code
+    return of_child(code)
 
 
 def _start(

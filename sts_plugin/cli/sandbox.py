@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sts_plugin.cli.common import show, tell
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.exit_codes import NOT_FOUND, of_child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +29,6 @@ __all__ = ["add", "sandbox"]
 
 FOLDER_VARIABLE = "STS_PLUGIN_SANDBOX"
 """Set inside a sandbox: its folder."""
-
-NOT_FOUND = 127
-"""Exit code of a shell for a command that does not exist."""
 
 
 def add(commands: Subparsers) -> None:
@@ -136,4 +134,4 @@ def _run(command: Sequence[str], environ: Mapping[str, str], *, codes: bool) -> 
         return NOT_FOUND
     finally:
         signal.signal(signal.SIGINT, before)
-    return code if code >= 0 else 128 - code
+    return of_child(code)

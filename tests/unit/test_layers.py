@@ -19,6 +19,9 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "exit_codes": "",
+    "known_keys": "",
+    "known_variables": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -165,12 +168,12 @@ TABLE = {
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
-    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.sandbox": "errors exit_codes cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
     ),
-    "cli.running": "core_dumps settings terminal cli.common",
+    "cli.running": "core_dumps exit_codes settings terminal cli.common",
     "cli.serve": (
         "environment errors settings profiles shells engine cli.common cli.execute"
         " cli.supplying"
@@ -211,7 +214,7 @@ TABLE = {
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
     ),
-    "cli.*": "errors document engine cli.* .",
+    "cli.*": "errors document engine exit_codes cli.* .",
     "sandbox.*": "sandbox.*",
     "__main__": "cli core_dumps warm",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
@@ -467,6 +470,9 @@ LEVELS = (
         "watcher",
         "session_names",
         "core_dumps",
+        "exit_codes",
+        "known_keys",
+        "known_variables",
         "warm",
         "shells",
         "widths",

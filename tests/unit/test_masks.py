@@ -65,6 +65,7 @@ PLAIN = {
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
     "KeyRecord": "profile access_key_id added rotating",
+    "Key": "names spelling meaning",
     "Known": "notes due",
     "Ledger": "codes failure unanswered",  # digests
     "Life": "issued expires",
@@ -95,6 +96,7 @@ PLAIN = {
     "Toolkit": "name arguments endings environ place",
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
+    "Variable": "names use meaning",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
     "_Useless": "reason",
