@@ -23,6 +23,13 @@ The other exit codes are in ``exit_codes``.
 A message is one line and says what is wrong and where; ``hint`` says how to mend
 it. No error carries a credential, an MFA code, a request or a response.
 
+>>> import sts_plugin
+>>> try:
+...     sts_plugin.Client("bob").assume_role("arn:aws:iam::222222222222:role/Audit")
+... except sts_plugin.errors.Refused as error:
+...     error.code, error.exit_code
+('AccessDenied', 5)
+
 Any module may import this one; it imports nothing of ours.
 """
 

@@ -296,7 +296,7 @@ TYPES = {
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
-    "": "given",
+    "": "errors given",
 }
 # What costs more than a warm run may: imported late, where it is used.
 HEAVY = {
