@@ -16,8 +16,8 @@ from setuptools import setup
 TO_A_FILE = re.compile(r"!?\[([^\]]*)\]\((?![a-z]+:|#)[^)]*\)")
 CODE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 WHERE = (
-    "The pages that are named here are in the source distribution (`docs`) and, for the\n"
-    "commands, in `man sts-plugin`.\n"
+    "The pages that are named here are in the source distribution, in `docs`; the\n"
+    "commands are in `man sts-plugin` as well.\n"
 )
 
 
@@ -26,10 +26,7 @@ def long_description() -> str:
     readme = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
     parts = CODE.split(readme)
     parts[::2] = [TO_A_FILE.sub(r"\1", part) for part in parts[::2]]
-    text = "".join(parts)
-    if WHERE in text:
-        return text
-    return text.replace("## More\n", f"## More\n\n{WHERE}", 1)
+    return "".join(parts).replace("## More\n", f"## More\n\n{WHERE}", 1)
 
 
 setup(

@@ -48,7 +48,7 @@ def check(path):
 def main():
     folder = Path(sys.argv[1])
     found = [*folder.glob("*.whl"), *folder.glob("*.tar.gz")]
-    if len(found) < 2:  # noqa: PLR2004 - a wheel and an sdist
+    if len(found) < 2:
         sys.exit(f"{folder} has no wheel and sdist")
     for path in found:
         check(path)
