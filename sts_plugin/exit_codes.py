@@ -21,7 +21,6 @@ __all__ = [
     "NOT_FOUND",
     "SIGNALLED",
     "USAGE",
-    "of_child",
 ]
 
 DONE: Final = 0
@@ -43,9 +42,10 @@ EXIT_CODES: Final[Mapping[int | str, str]] = {
     DEFECT: "stdout cannot be written, `logout` could not forget, or a defect of"
     " sts-plugin (then please report it)",
     USAGE: "a wrong command line",
-    3: "a file, key, variable or argument is wrong, or there are no credentials",
-    4: "a person must act: nobody could be asked, nobody answered, somebody said no, or"
-    " a token or an assertion has expired",
+    3: "a file, key, variable or argument is wrong, or there are no credentials;"
+    " [`doctor`](doctor.md) found an error",
+    4: "a person must act: nobody could be asked, nobody answered, somebody said no, no"
+    " browser could be opened, or a token or an assertion has expired",
     5: "AWS refused",
     6: "AWS could not be reached, or gave no usable answer",
     7: "another process held the lock too long",
@@ -56,8 +56,3 @@ EXIT_CODES: Final[Mapping[int | str, str]] = {
     "any": "`exec -- COMMAND`: that of the command",
 }
 """In the order of the reference."""
-
-
-def of_child(code: int) -> int:
-    """Return our exit code for the one that ``subprocess`` tells of a command."""
-    return code if code >= 0 else SIGNALLED - code

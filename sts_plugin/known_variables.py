@@ -104,7 +104,10 @@ VARIABLES: Final = (
         "AWS_EC2_METADATA_DISABLED AWS_EC2_METADATA_SERVICE_ENDPOINT",
         "whether, and where, an instance is asked for its credentials",
     ),
-    _read("AWS_CA_BUNDLE", "the certificates that are trusted"),
+    _read(
+        "AWS_CA_BUNDLE REQUESTS_CA_BUNDLE",
+        "the certificates that are trusted, in this order",
+    ),
     _read(
         "AWS_REGION",
         "the region in the AWS SDK for Python v4, and the one that `exec`, `env` and"
@@ -141,6 +144,12 @@ VARIABLES: Final = (
         "_ARGCOMPLETE COMP_LINE COMP_POINT",
         "set by a shell that completes a command line",
     ),
+    _read(
+        "STS_PLUGIN_SIGNIN_URL STS_PLUGIN_CONSOLE_URL",
+        "the federation endpoint that `console` asks, and the console it opens; see"
+        " [Sign in to the AWS console](console.md#which-console)",
+    ),
+    _read("BROWSER", "what `console` opens, as Python's `webbrowser` reads it"),
     _set(
         "STS_PLUGIN_PROFILE",
         "set by `exec`, `env` and `serve`: the profile whose credentials these are; see"

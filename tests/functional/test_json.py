@@ -20,9 +20,13 @@ RUNS = {
     "status": "status --json",
     "explain": "explain --profile prod-admin --json",
     "explain --all": "explain --all --json",
+    "doctor": "doctor --json",
     "whoami": "whoami --profile bob --json",
     "key-info": "key-info AKIAIOSFODNN7EXAMPLE --profile bob --json",
     "web-identity-token": "web-identity-token --audience x --profile bob --json",
+    "console": "console --profile prod-admin --json",
+    "login": "login --profile audit --if-needed --json",
+    "logout": "logout --profile audit --json",
     "mfa list": "mfa list --json",
     "keys list": "keys list --json",
 }

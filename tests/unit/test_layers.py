@@ -22,6 +22,7 @@ TABLE = {
     "exit_codes": "",
     "known_keys": "",
     "known_variables": "",
+    "words": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -37,14 +38,14 @@ TABLE = {
     "device": "",
     "drawing": "widths",
     "tty_device": "device",
-    "console_system": "device",
-    "console_device": "console_system deadline device",
-    "terminal": "settings device drawing tty_device console_device",
+    "windows_system": "device",
+    "windows_console": "windows_system deadline device",
+    "terminal": "settings device drawing tty_device windows_console",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
-    "commands": "errors files terminal job_control",
+    "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
@@ -58,7 +59,7 @@ TABLE = {
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
-    "ourselves": "errors profiles source_kinds",
+    "ourselves": "errors profiles source_kinds words",
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
@@ -67,11 +68,12 @@ TABLE = {
         " source_kinds chain mfa_settings cache_settings"
     ),
     "directory": "",
-    "private": "errors settings directory",
+    "acl": "",
+    "private": "errors settings acl directory",
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings private lock_file gates",
+    "locks": "errors settings windows_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -127,9 +129,33 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "console": "errors model service_model",
+    "console_session": "errors settings given model",
+    "signin": "errors settings deadline model quiet refusals retries",
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
+    "doctor": "",
+    "doctor.finding": "",
+    "doctor.spelling": "known_keys profiles",
+    "doctor.processes": "doctor.finding ourselves profiles",
+    "doctor.profiles": (
+        "doctor.finding doctor.processes doctor.spelling ourselves profiles"
+    ),
+    "doctor.sections": "doctor.finding doctor.spelling profiles",
+    "doctor.surroundings": "doctor.finding environment",
+    "doctor.files": "doctor.finding errors folders source_kinds",
+    "doctor.mending": "errors",
+    "doctor.probing": "",
+    "doctor.network": "aws doctor.finding doctor.probing refusals skew",
+    "doctor.prompts": (
+        "doctor.finding errors terminal mfa.dialog mfa.display mfa.gnupg keychain"
+    ),
+    "doctor.programs": "doctor.finding",
+    "doctor.examine": (
+        "access_keys botocore_session doctor.* errors folders ini overview"
+        " profiles seeds"
+    ),
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -165,10 +191,10 @@ TABLE = {
     "cli.completion": "cli.common",
     "cli.progress": "settings terminal mfa",
     "cli.watcher": "watcher settings terminal locks mfa cli.progress",
-    "cli.common": "errors memory cache mfa engine cli.watcher",
+    "cli.common": "errors exit_codes memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
-    "cli.sandbox": "errors exit_codes cli.common sandbox.*",
+    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
@@ -181,12 +207,19 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
+    "cli.browser": "errors settings",
+    "cli.console": (
+        "background console console_session document engine errors settings signin"
+        " cli.browser cli.common cli.progress cli.sessions"
+    ),
+    "cli.sessions": "errors document overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
         "diagrams document forms graph limits model overview profiles cli.common"
         " cli.look"
     ),
+    "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
     "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -222,6 +255,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "lock_file": "directory private",
+    "private": "directory",
     "locks": "private",
     "tokens": "model",
     "guard": "model",
@@ -269,13 +303,27 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "console_session": "chain",
+    "signin": "errors",
+    "cli.browser": "model",
+    "cli.console": "model engine",
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
+    "doctor.files": "access_keys profiles seeds store",
+    "doctor.mending": "doctor.finding store",
+    "doctor.network": "model overview profiles",
+    "doctor.processes": "model overview",
+    "doctor.profiles": "model overview",
+    "doctor.programs": "ini model",
+    "doctor.prompts": "model overview",
+    "doctor.sections": "ini",
+    "doctor.examine": "model store",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
+    "cli.sessions": "model store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
@@ -463,6 +511,7 @@ LEVELS = (
         "saml",
         "deadline",
         "device",
+        "acl",
         "directory",
         "ledger",
         "quiet",
@@ -474,6 +523,7 @@ LEVELS = (
         "known_keys",
         "known_variables",
         "warm",
+        "words",
         "shells",
         "widths",
     ),
@@ -485,9 +535,9 @@ LEVELS = (
         "supply",
         "drawing",
         "tty_device",
-        "console_system",
+        "windows_system",
     ),
-    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("backoff", "model", "windows_console", "private", "lock_file", "retries", "skew"),
     ("turns", "terminal"),
     (
         "forms",
@@ -499,7 +549,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "answers"),
+    ("environment", "answers", "console", "signin"),
     ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
@@ -518,11 +568,11 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background", "overview"),
+    ("engine", "rotation", "background", "overview", "console_session"),
     ("graph",),
     ("diagrams",),
     ("records", "getting"),
-    ("client", "plugins"),
+    ("client", "plugins", "doctor"),
     ("cli",),
 )
 

@@ -122,6 +122,7 @@ NO_PROFILE = {
     "model",
     "named",
     "otpauth.said",
+    "plugins",  # a section of the config file
     "section",
     "self._session.instance_variables()",
     "session.instance_variables()",
@@ -284,7 +285,8 @@ def test_every_variable_that_the_code_names_is_in_the_reference():
 
 def test_the_reference_has_no_variable_that_nobody_reads_or_sets():
     known = {name for one in VARIABLES for name in one.names}
-    assert known - texts() - MADE.keys() == set()
+    named = {word.casefold() for word in texts()}  # Windows has no case in them
+    assert {one for one in known - MADE.keys() if one.casefold() not in named} == set()
 
 
 def test_each_use_of_a_variable_is_told_once():
