@@ -30,19 +30,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HERE = Path(__file__).parent
+WIDTH = 80
 
 HOMES = {
     "credential-process": "sdks.md",
     "renew": "explanation.md#renewal",
-    "exec": "exec.md",
     "env": "exec.md",
     "serve": "exec.md",
     "mfa": "mfa-seeds.md",
-    "keys": "keys.md",
     "web-identity-token": "sts.md",
-    "sandbox": "sandbox.md",
 }
-"""Pages that tell more of a command."""
+"""Pages that tell more of a command, and are not called as it is."""
 
 COMMANDS_PAGE = """\
 # Commands
@@ -68,6 +66,12 @@ FILES = {
     "~/.cache/sts-plugin": "what is cached; on macOS `~/Library/Caches/sts-plugin`",
     "~/.local/share/sts-plugin": "seeds of MFA devices, and what is known of access"
     " keys in the keychain; on macOS `~/Library/Application Support/sts-plugin`",
+}
+
+SPELLINGS = {
+    "either": f"With the prefix {OWN_PREFIX} or without",
+    "ours": "With the prefix",
+    "plain": "Without it",
 }
 
 
@@ -112,7 +116,7 @@ def commands(
         else:
             arguments.append((value, text))
     usage = " ".join(parser.format_usage().split()).removeprefix("usage: ")
-    text = parser.description or _sentence(summary)
+    text = " ".join((parser.description or _sentence(summary)).split())
     yield Command(words, usage, text, tuple(arguments), tuple(options))
     for child in below:
         yield from commands(*child)
@@ -129,6 +133,9 @@ def _value(action: argparse.Action) -> str:
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
+
+ARGUMENT = re.compile(r"\[[^\]]*(?:\[[^\]]*\][^\]]*)*\]|\([^)]*\)|\S+")
+"""A part of a usage line that is not broken."""
 
 # --- Markdown ---------------------------------------------------------------
 
@@ -161,20 +168,38 @@ def table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
     )
 
 
+def home_of(command: Command) -> str | None:
+    """Return the page that tells more of a command, if there is one."""
+    if len(command.words) > 1:
+        return None
+    (name,) = command.words
+    own = f"{name}.md"
+    return HOMES.get(name) or (own if (HERE / own).exists() else None)
+
+
+def usage_block(usage: str) -> str:
+    """Return a usage line as a block of code, broken between its arguments."""
+    lines = [""]
+    for part in ARGUMENT.findall(usage):
+        if lines[-1] and len(lines[-1]) + len(part) >= WIDTH:
+            lines.append("   ")
+        lines[-1] += f" {part}" if lines[-1] else part
+    return "```text\n{}\n```\n".format("\n".join(lines))
+
+
 def commands_page() -> str:
     """Return the page of all commands."""
     whole, *every = commands(build_parser())
-    parts = [COMMANDS_PAGE, f"```text\n{whole.usage}\n```\n"]
+    parts = [COMMANDS_PAGE, usage_block(whole.usage)]
     known = {one.words[0] for one in every}
     if HOMES.keys() - known:
         sys.exit(f"HOMES names no commands: {', '.join(HOMES.keys() - known)}")
     for one in every:
         parts.append(f"{'#' * (1 + len(one.words))} {' '.join(one.words)}\n")
-        home = HOMES.get(one.words[0]) if len(one.words) == 1 else None
-        more = f" [More]({home})." if home else ""
+        more = f" [More]({home})." if (home := home_of(one)) else ""
         if one.text or more:
             parts.append(f"{prose(one.text)}{more}\n")
-        parts.append(f"```text\n{one.usage}\n```\n")
+        parts.append(usage_block(one.usage))
         if one.arguments or one.options:
             parts.append(
                 table(
@@ -263,10 +288,18 @@ def items(rows: Iterable[tuple[str, str]]) -> str:
 
 def synopsis(usage: str) -> str:
     """Return a usage line, which a terminal may break between its arguments."""
-    parts = re.findall(r"\[[^\]]*(?:\[[^\]]*\][^\]]*)*\]|\S+", usage)
+    name, *rest = ARGUMENT.findall(usage)
     return "\\fB{}\\fR {}\n".format(
-        roff(parts[0]), " ".join(roff(one).replace(" ", "\\ ") for one in parts[1:])
+        roff(name), " ".join(roff(one).replace(" ", "\\ ") for one in rest)
     )
+
+
+def man_keys(spelling: str) -> Iterator[tuple[str, str]]:
+    """Yield the keys that are spelled in one way, and what they mean."""
+    prefix = OWN_PREFIX if spelling == "ours" else ""
+    for key in KEYS:
+        if key.spelling == spelling:
+            yield ", ".join(prefix + name for name in key.names), marked(key.meaning)
 
 
 def man_page() -> str:
@@ -294,16 +327,9 @@ def man_page() -> str:
         ".SH EXIT STATUS\n",
         items((str(code), marked(text)) for code, text in EXIT_CODES.items()),
         ".SH PROFILE KEYS\n",
-        "Those without a prefix may have it, too, if they are not AWS\\(aqs alone.\n",
-        items(
-            (
-                ", ".join(
-                    OWN_PREFIX + name if key.spelling == "ours" else name
-                    for name in key.names
-                ),
-                marked(key.meaning),
-            )
-            for key in KEYS
+        *(
+            f".SS {marked(head)}\n" + items(man_keys(spelling))
+            for spelling, head in SPELLINGS.items()
         ),
         ".SH ENVIRONMENT\n",
         items((", ".join(one.names), marked(one.meaning)) for one in VARIABLES),

@@ -47,6 +47,7 @@ def complete(request, environ):
         ("sts-plugin e", ["env", "exec", "explain"]),
         ("sts-plugin explain --profile ", PROFILES),
         ("sts-plugin login --profile p", ["partner", "prod-admin"]),
+        ("sts-plugin configure --source-profile ali", ["alice"]),
         ("sts-plugin login --profile alice --profile bo", ["bob"]),
         ("sts-plugin explain --output m", ["mermaid"]),
         ("sts-plugin mfa re", ["remove"]),
