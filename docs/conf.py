@@ -12,4 +12,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 nitpicky = True
 html_theme = "furo"
+html_title = "sts-plugin"
+html_static_path = ["pages.css"]
+html_css_files = ["pages.css"]
 exclude_patterns = ["_build"]
