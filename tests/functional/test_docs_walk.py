@@ -105,7 +105,7 @@ def on_a_terminal(command, sandbox, environ):
         ["-c", command],
         env=environ | {"STS_PLUGIN_MFA_PROMPT": "terminal"},
         cwd=environ["HOME"],
-        dimensions=(40, 120),
+        dimensions=(40, 100),
         encoding="utf-8",
         timeout=60,
     )
