@@ -2,8 +2,9 @@
 
 The plan is that of the last profile, in a fresh process that tells how long it took
 from after its imports; the peer is botocore's own parse of the same two files,
-``full_config`` of a session. A warm hit is to take no longer than with ten profiles:
-the bar allows for what two runs of the same program differ by.
+``full_config`` of a session. ``list`` makes the plan of each. A warm hit is to take no
+longer than with ten profiles: the bar allows for what two runs of the same program
+differ by.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["BARS", "ROUNDS_MAX", "cases"]
 
 PLAN = "sts-plugin, a plan"
 PARSE = "botocore, its parse"
+PARSE_WHOLE = "botocore, its parse, whole process"
+LIST = "sts-plugin list, whole process"
 WARM = "sts-plugin, warm, all profiles"
 WARM_FEW = "sts-plugin, warm, 10 profiles"
 ROUNDS_MAX = 11
@@ -61,6 +64,8 @@ def cases(options: Options) -> Iterator[list[Case]]:
         yield [
             Case(PARSE, lambda: float(parse.output())),
             Case(PLAN, lambda: float(plan.output()), PARSE),
+            Case(PARSE_WHOLE, parse.milliseconds),
+            Case(LIST, many.command("list").milliseconds, PARSE_WHOLE),
             Case(WARM_FEW, few.warm(tenth).milliseconds),
             Case(WARM, many.warm(last).milliseconds, WARM_FEW),
         ]

@@ -66,6 +66,10 @@ class Stage:
         """Return the least that any Python program costs."""
         return self.python("-I", "-S", "-c", "pass")
 
+    def command(self, *words: str) -> Process:
+        """Return a run of one of our commands."""
+        return Process((str(BIN / "sts-plugin"), *words), self.environ)
+
     def ours(self, profile: str) -> Process:
         """Return a run of ours that prints a profile's credentials."""
         words = (str(BIN / "sts-plugin"), "credential-process", "--profile", profile)

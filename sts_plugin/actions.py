@@ -27,6 +27,7 @@ __all__ = [
     "ACTIONS",
     "GIVEN",
     "POLICIES",
+    "PROOFS",
     "SAML",
     "WEB_IDENTITY",
     "Action",

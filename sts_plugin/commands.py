@@ -13,7 +13,6 @@ import io
 import os
 import re
 import select
-import shlex
 import signal
 import subprocess
 import threading
@@ -42,6 +41,8 @@ SHELL = re.compile(r"[|&;<>$`~*]")
 """What means something to a shell, as which aws-vault would have run the command."""
 
 STDERR = 2
+
+NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
 """How a command ends whose user pressed Ctrl-C; the second is a shell's, and fzf's."""
@@ -81,10 +82,12 @@ def output_of(
     user interrupts it or once ``abandoned`` says that nobody waits any more, and
     ConfigurationError when it cannot be run or fails. No error shows what it printed.
     """
+    from sts_plugin.words import split  # noqa: PLC0415 - most runs run no command
+
     where = f"{setting.origin}: {setting.key}{setting.owner}"
     child = {**without_secrets(environ), **extra}
     try:
-        return _run(shlex.split(setting.value), child, seconds, abandoned)
+        return _run(split(setting.value), child, seconds, abandoned)
     except _Abandoned:
         raise Declined(f"nobody waits for {where} any more") from None
     except subprocess.TimeoutExpired:
@@ -149,6 +152,8 @@ def _run(
                     stdout=subprocess.PIPE,
                     stderr=place.stderr,
                     process_group=0 if place.apart else None,
+                    # No window flashes up where a program without a console asks us.
+                    creationflags=NO_WINDOW if place.apart else 0,
                 )
             )
             command = _Command(process, place.apart)

@@ -1,6 +1,6 @@
 """What a platform has to bring of a terminal, for ``terminal`` to ask there.
 
-``tty_device`` brings it for POSIX, ``console_device`` for Windows. Knows neither.
+``tty_device`` brings it for POSIX, ``windows_console`` for Windows. Knows neither.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def cache_folder(settings: Settings) -> Path:
 
     try:
         return user_cache_path("sts-plugin", appauthor=False)
-    except RuntimeError:  # no HOME, and a user id that the system does not know
+    # No HOME, and a user id that the system does not know; no folder of the profile.
+    except (RuntimeError, ValueError, KeyError, OSError):
         raise CacheUnusable(
             "there is no home folder for the cache", hint="set STS_PLUGIN_CACHE_DIR"
         ) from None

@@ -35,7 +35,8 @@ def data_folder(environ: Mapping[str, str]) -> Path:
         return Path(folder)
     from platformdirs import user_data_path  # noqa: PLC0415 - only where it is asked
 
-    with contextlib.suppress(RuntimeError):
+    # No HOME, and a user id that the system does not know; no folder of the profile.
+    with contextlib.suppress(RuntimeError, ValueError, KeyError, OSError):
         path = user_data_path("sts-plugin", appauthor=False)
         if path.is_absolute():
             return path

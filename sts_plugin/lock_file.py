@@ -47,6 +47,7 @@ class LockFile:
         self._name = name
         self._process = os.getpid()
         self._descriptor: int | None = None
+        self._held_bytes = 0
 
     @property
     def path(self) -> Path:
@@ -62,12 +63,13 @@ class LockFile:
             with _gate, self._folder.opened() as folder:
                 self._descriptor = _opened(folder, self._name)
                 _descriptors.add(self._descriptor)
+                self._held_bytes = folder.held_bytes
         if not lock_descriptor(self._descriptor, blocking=False):
             return False
         if not self._is_there(self._descriptor):
             self.close()
             return False
-        _sign(self._descriptor, signature)
+        _sign(self._descriptor, b" " * self._held_bytes + signature.encode())
         return True
 
     def close(self) -> None:
@@ -90,14 +92,13 @@ class LockFile:
     def signature(self) -> bytes:
         """Return what its holder wrote; nothing where that is not to be trusted."""
         with contextlib.suppress(CacheUnusable):
-            return self._folder.read(self._name) or b""
+            return self._folder.read(self._name, locked=True) or b""
         return b""
 
     def _is_there(self, descriptor: int) -> bool:
         """Whether others who come by its path find the same file."""
-        with contextlib.suppress(FileNotFoundError), self._folder.opened() as folder:
-            return os.path.samestat(os.fstat(descriptor), folder.stat(self._name))
-        return False
+        with self._folder.opened() as folder:
+            return folder.is_it(self._name, descriptor)
 
 
 FLAGS = os.O_RDWR | getattr(os, "O_NONBLOCK", 0)  # a FIFO, a lease: no waiting
@@ -195,12 +196,12 @@ def _no_lock_file(folder: Directory, name: str) -> CacheUnusable:
     return CacheUnusable(f"{path} is no lock file of ours", hint=f"remove {path}")
 
 
-def _sign(descriptor: int, signature: str) -> None:
+def _sign(descriptor: int, signature: bytes) -> None:
     # For people only: who waits can be told whom for. The kernel holds the lock.
     with contextlib.suppress(OSError):
         if os.fstat(descriptor).st_nlink == 1:  # else it may be a file of somebody's
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, signature.encode())
+            os.write(descriptor, signature)
 
 
 def _leave_to_parent() -> None:

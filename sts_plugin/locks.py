@@ -130,8 +130,15 @@ def busy(holder: Holder | None, seconds: float) -> Busy:
 
 
 def terminal_session() -> int:
-    """Return the id of our session: a terminal controls one, and only one."""
-    return os.getsid(0) if hasattr(os, "getsid") else 0
+    """Return the id of our session: a terminal controls one, and only one.
+
+    On Windows it is that of the console's window; 0 without a console.
+    """
+    if hasattr(os, "getsid"):
+        return os.getsid(0)
+    from sts_plugin.windows_system import window  # noqa: PLC0415 - Windows alone
+
+    return window()
 
 
 def terminal_turn() -> str:

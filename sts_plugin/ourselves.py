@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,15 @@ if TYPE_CHECKING:
     from sts_plugin.model import Setting
     from sts_plugin.profiles import Profile
 
-__all__ = ["leads_home", "named_profile", "own_target", "without_us"]
+__all__ = [
+    "is_ours",
+    "leads_home",
+    "named_profile",
+    "named_profiles",
+    "own_target",
+    "without_us",
+    "words",
+]
 
 
 def own_target(profile: Profile) -> Setting | None:
@@ -35,12 +42,17 @@ def own_target(profile: Profile) -> Setting | None:
     process = profile.plain("credential_process")
     if process is None or source_kind(profile) != "process":
         return None
-    return process if _is_ours(_words(process)) else None
+    return process if is_ours(process) else None
+
+
+def is_ours(process: Setting) -> bool:
+    """Whether a command line runs sts-plugin; raise for one that is none."""
+    return _is_ours(_words(process))
 
 
 def leads_home(profile: Profile, process: Setting) -> bool:
     """Whether our own command line is for the profile it stands in."""
-    return _named_profiles(_words(process))[-1:] == [profile.name]
+    return named_profiles(_words(process))[-1:] == [profile.name]
 
 
 def without_us(profile: Profile) -> Profile:
@@ -61,8 +73,10 @@ def without_us(profile: Profile) -> Profile:
 
 
 def _words(process: Setting) -> list[str]:
+    from sts_plugin.words import split  # noqa: PLC0415 - few profiles have a process
+
     try:
-        return shlex.split(process.value)
+        return split(process.value)
     except ValueError as error:
         raise ConfigurationError(
             f"{process.origin}: credential_process cannot be split into words: {error}",
@@ -79,7 +93,7 @@ def _is_ours(words: Sequence[str]) -> bool:
     return program == "sts-plugin" or module
 
 
-def _named_profiles(words: Sequence[str]) -> list[str]:
+def named_profiles(words: Sequence[str]) -> list[str]:
     """Return what follows each ``--profile``; the last one counts."""
     named = []
     for word, following in itertools.pairwise([*words, ""]):
@@ -94,7 +108,7 @@ def named_profile(profile: Profile, process: Setting) -> str:
 
     Raises ConfigurationError where it names none, or the one that it stands in.
     """
-    named = _named_profiles(_words(process))
+    named = named_profiles(_words(process))
     if not named or not named[-1]:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" runs'
@@ -109,3 +123,11 @@ def named_profile(profile: Profile, process: Setting) -> str:
             " SDKs pass over, or name another profile",
         )
     return named[-1]
+
+
+def words(process: Setting) -> list[str]:
+    """Return the words of a command line; none where a quotation is not closed."""
+    try:
+        return _words(process)
+    except ConfigurationError:
+        return []

@@ -12,15 +12,18 @@ import json
 import os
 import secrets
 import stat
+import sys
 from typing import TYPE_CHECKING, Any
 
 from sts_plugin import settings
-from sts_plugin.directory import CAREFULLY, Directory
+from sts_plugin.directory import CAREFULLY, open_directory
 from sts_plugin.errors import CacheUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from sts_plugin.directory import Directory
 
 __all__ = ["PrivateFolder", "read_private", "unusable"]
 
@@ -37,7 +40,7 @@ def read_private(path: Path) -> bytes | None:
     return _read(lambda: os.open(path, READING | CAREFULLY))
 
 
-def _read(opening: Callable[[], int]) -> bytes | None:
+def _read(opening: Callable[[], int], start: int = 0) -> bytes | None:
     try:
         descriptor = opening()
     except OSError as error:
@@ -53,6 +56,8 @@ def _read(opening: Callable[[], int]) -> bytes | None:
             found.st_uid != os.geteuid() or found.st_mode & 0o077
         ):
             return None
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(settings.ENTRY_BYTES_MAX + 1)
     finally:
@@ -70,14 +75,18 @@ class PrivateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self, name: str) -> bytes | None:
-        """Return what a file holds; None if it is absent or not to be trusted."""
+    def read(self, name: str, *, locked: bool = False) -> bytes | None:
+        """Return what a file holds; None if it is absent or not to be trusted.
+
+        ``locked``: what is kept for the holder of a lock is left out.
+        """
         try:
             with self._open() as folder:
+                start = folder.held_bytes if locked else 0
                 try:
-                    return _read(lambda: folder.open(name, READING))
-                except PermissionError:  # the file's: the folder let us in
-                    return None
+                    return _read(lambda: folder.open(name, READING), start)
+                except (PermissionError, IsADirectoryError):
+                    return None  # of the file: the folder let us in
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -120,7 +129,7 @@ class PrivateFolder:
                     file.write(data)
                     file.flush()
                     if lasting:
-                        os.fsync(file.fileno())
+                        _make_last(file.fileno())
                 _put(folder, temporary, name)
             except BaseException as error:
                 with contextlib.suppress(OSError):
@@ -187,7 +196,7 @@ class PrivateFolder:
     def _open(self) -> Directory:
         """Raise CacheUnusable if others own or can enter it, OSError if it is gone."""
         try:
-            folder = Directory(self.path)
+            folder = open_directory(self.path)
         except OSError as error:
             there = error.errno in {errno.ENOTDIR, errno.ELOOP} and self.path.lstat()
             if not there:
@@ -204,7 +213,8 @@ class PrivateFolder:
         if not stat.S_ISDIR(found.st_mode):
             raise self._no_folder()
         if os.name != "posix":
-            return  # on Windows the user's own profile folder is private
+            self._judge_list()
+            return
         if found.st_uid != os.geteuid():
             raise CacheUnusable(
                 f"{self.path} belongs to another user",
@@ -214,6 +224,17 @@ class PrivateFolder:
             raise CacheUnusable(
                 f"{self.path} can be entered by others",
                 hint=f"chmod 700 {self.path}",
+            )
+
+    def _judge_list(self) -> None:
+        """Do the same on Windows, by what the folder's list says."""
+        from sts_plugin.acl import let_in  # noqa: PLC0415 - Windows alone
+
+        if others := let_in(self.path):
+            raise CacheUnusable(
+                f"{self.path} can be entered by others ({others})",
+                hint=f'icacls "{self.path}" /inheritance:r /grant:r'
+                ' "%USERNAME%:(OI)(CI)F"',
             )
 
     def _no_folder(self) -> CacheUnusable:
@@ -229,6 +250,19 @@ def _put(folder: Directory, temporary: str, name: str) -> None:
     except IsADirectoryError:
         folder.clear(name)  # somebody put a folder in our place
         folder.replace(temporary, name)
+
+
+def _make_last(descriptor: int) -> None:
+    """Return once a file is on the disk."""
+    if sys.platform == "darwin":
+        import fcntl  # noqa: PLC0415 - for this alone
+
+        # The fsync of macOS leaves it in the memory of the disk (fsync(2)). Not every
+        # file system can do better.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def unusable(path: Path, error: OSError) -> CacheUnusable:

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from sts_plugin.ini import Section
     from sts_plugin.model import Origin, Setting
 
-__all__ = ["OWN_PREFIX", "Profile", "Profiles", "load_profiles", "paths"]
+__all__ = [
+    "CALLS",
+    "OWN_PREFIX",
+    "Profile",
+    "Profiles",
+    "load_profiles",
+    "paths",
+    "section_name",
+]
 
 OWN_PREFIX = "sts_plugin_"
 """A key with this prefix is read by us alone and wins over the plain key. So one
@@ -293,7 +301,7 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
         "sso-session": {},
     }
     for section in read_sections(config_path):
-        kind, name = _section_name(section.header)
+        kind, name = section_name(section.header)
         if kind:
             found[kind][name] = section
     # In the credentials file a header is just the name.
@@ -330,7 +338,7 @@ TWO_WORDS = re.compile(r"""[^\s'"\\]+[ \t]+([^\s'"\\]+)[ \t]*""")
 """A header that shlex splits at its blanks, and does nothing else to."""
 
 
-def _section_name(header: str) -> tuple[str, str]:
+def section_name(header: str) -> tuple[str, str]:
     """Return ("profile" | "services" | "sso-session" | "", name), as botocore does.
 
     botocore looks at how the header begins, so that ``[profilex y]`` is profile y.

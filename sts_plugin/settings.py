@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ANOTHER_PROMPT_SECONDS",
     "BACKGROUND_SECONDS_MAX",
+    "BROWSER_GRACE_SECONDS",
+    "BROWSER_SECONDS",
     "CACHE_KEY_PERSON_SECONDS",
     "CACHE_KEY_SECONDS",
     "CHAINED_ROLE_SECONDS_MAX",
@@ -54,6 +56,7 @@ __all__ = [
     "SESSION_ENDS_SOON_SECONDS",
     "SESSION_SECONDS_DEFAULT",
     "SESSION_TOKEN_BYTES_MAX",
+    "SIGNIN_BYTES_MAX",
     "STREAK_MAX",
     "STREAK_SECONDS",
     "TEMPORARY_AGE_SECONDS_MAX",
@@ -193,6 +196,18 @@ BACKGROUND_SECONDS_MAX: Final = 60
 CLOCK_SKEW_SECONDS: Final = 300
 """STS refuses a signature that is older or younger than five minutes (IAM User Guide,
 "Troubleshooting Signature Version 4")."""
+
+SIGNIN_BYTES_MAX: Final = 65_536
+"""What an answer with a sign-in token may have at most: they have one to three
+kilobytes."""
+
+BROWSER_SECONDS: Final = 60.0
+"""How long a browser may take to fetch the page that it was sent to: a cold start, a
+question which profile is meant. Nobody else is to find the page there later."""
+
+BROWSER_GRACE_SECONDS: Final = 5.0
+"""The same once the command that was to start it has said that it failed: Python calls
+it that when a starter has ended too soon."""
 
 # --- Access keys -----------------------------------------------------------
 

@@ -210,6 +210,24 @@ class DiskStore:
             self._folder.remove(name)
         return sum(map(_is_entry, ours))
 
+    def useless(self) -> Iterator[tuple[str, bool]]:
+        """Yield what only takes room: (name, whether it is an entry that is damaged).
+
+        The others are temporary files that crashed writers left.
+        """
+        now = time.time()
+        for name, changed in self._folder.files():
+            old = now - changed > settings.TEMPORARY_AGE_SECONDS_MAX
+            if old and TEMPORARY_NAME.fullmatch(name):
+                yield name, False
+            elif _is_entry(name) and self.read(name.removesuffix(".json")) is None:
+                yield name, True
+
+    def discard(self, name: str) -> None:
+        """Remove what ``useless`` found, unless a sound entry has taken its place."""
+        if (name, _is_entry(name)) in self.useless():
+            self._folder.remove(name)
+
     def _sweep(self, key: str) -> None:
         """Remove what crashed writers and dead sessions left.
 

@@ -13,7 +13,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sts_plugin import tty_device
 from sts_plugin.device import NoTerminal, insist_on_foreground
 from sts_plugin.drawing import Drawing
 from sts_plugin.settings import PROMPT_TICK_SECONDS as TICK_SECONDS
@@ -43,11 +42,13 @@ def open_terminal(*, inheritable: bool = False) -> Iterator[Terminal]:
     ``inheritable`` is for a child that is to speak there. Raises NoTerminal.
     """
     if os.name == "nt":
-        from sts_plugin import console_device  # noqa: PLC0415 - Windows alone
+        from sts_plugin import windows_console  # noqa: PLC0415 - Windows alone
 
-        with console_device.opened() as console:
+        with windows_console.opened() as console:
             yield console
         return
+    from sts_plugin import tty_device  # noqa: PLC0415 - most runs ask nobody
+
     with tty_device.opened(DEVICE, inheritable=inheritable) as tty:
         yield tty
 

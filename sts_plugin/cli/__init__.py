@@ -34,9 +34,11 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "credentials": ("credential-process", "renew"),
     "execute": ("exec", "env"),
     "serve": ("serve",),
+    "console": ("console",),
     "explain": ("explain",),
     "status": ("status",),
     "listing": ("list",),
+    "doctor": ("doctor",),
     "sessions": ("login", "logout"),
     "mfa": ("mfa",),
     "keys": ("keys",),
@@ -122,13 +124,16 @@ def _let_choose(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _ending_on_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack: terminal restored, lock free."""
+    """Let SIGTERM and SIGHUP unwind the stack: terminal restored, lock free.
+
+    On Windows, SIGBREAK comes as well when the console is closed.
+    """
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
     before = {}
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         # What is ignored stays ignored: that is how nohup works.
         if number and signal.getsignal(number) is not signal.SIG_IGN:

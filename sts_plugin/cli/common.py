@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -27,6 +28,7 @@ __all__ = [
     "add_output",
     "add_profile",
     "cache_of",
+    "exit_code",
     "known_entries",
     "left",
     "make_engine",
@@ -101,6 +103,7 @@ def show(text: str) -> None:
     Python exits. Raises StsPluginError when stdout cannot be written.
     """
     try:
+        _lines_of_unix(sys.stdout)
         sys.stdout.write(_fitting(text, sys.stdout) + "\n")
         sys.stdout.flush()
     except OSError as error:
@@ -108,6 +111,15 @@ def show(text: str) -> None:
         if isinstance(error, BrokenPipeError):
             sys.exit(1)  # a reader that has seen enough needs no message
         raise StsPluginError(f"stdout cannot be written: {error.strerror}") from None
+
+
+def _lines_of_unix(stream: TextIO) -> None:
+    """End lines as every shell reads them: Windows' own end would be part of a value.
+
+    That is where a Unix shell on Windows evaluates what ``env`` prints.
+    """
+    if os.name == "nt" and isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(newline="\n")
 
 
 def _fitting(text: str, stream: TextIO) -> str:
@@ -147,6 +159,17 @@ def plan_of(engine: Engine, options: argparse.Namespace) -> Plan:
     """Return the plan of the profile that the options or the environment name."""
     profile, explicit = chosen_profile(options.profile, os.environ)
     return engine.plan(profile, explicit=explicit)
+
+
+def exit_code(code: int) -> int:
+    """Return the exit code for that of a program that we ran, as a shell has it.
+
+    Windows tells its own in 32 bits, 0xC000013A for Ctrl-C, and takes them from Python
+    with a sign only.
+    """
+    if os.name == "nt":
+        return code - (1 << 32) if code >= 1 << 31 else code
+    return code if code >= 0 else 128 - code
 
 
 def left(until: datetime, now: datetime) -> str:

@@ -62,7 +62,7 @@ def _completer(action: argparse.Action) -> Any:  # noqa: ANN401 - argcomplete's
             return _profiles
         case "program":
             return _programs
-        case ["--from" | "--token-file"]:
+        case ["--from" | "--policy" | "--token-file"]:
             return None  # a file: argcomplete's own
     return None if action.choices else _nothing
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,19 @@ def _renew_ahead(engine: Engine, plan: Plan, options: argparse.Namespace) -> Non
         start(options.words[1:], os.environ)
 
 
-def renew(options: argparse.Namespace) -> int:
-    """Get new credentials if that is due before long, and say how long they last."""
+def _end_in_time() -> None:
+    """See to it that nobody who has forgotten us finds us running for ever."""
     if hasattr(signal, "alarm"):
         signal.alarm(BACKGROUND_SECONDS_MAX)
+        return
+    timer = threading.Timer(BACKGROUND_SECONDS_MAX, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def renew(options: argparse.Namespace) -> int:
+    """Get new credentials if that is due before long, and say how long they last."""
+    _end_in_time()
     # Whoever started it need not be there any more.
     engine = make_engine(watcher=Watcher(tell))
     plan = plan_of(engine, options)

@@ -16,7 +16,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from sts_plugin.cli.common import tell
+from sts_plugin.cli.common import exit_code, tell
 from sts_plugin.core_dumps import put_back, switch_off
 from sts_plugin.settings import SIGNAL_SECONDS
 from sts_plugin.terminal import NoTerminal, open_terminal
@@ -32,7 +32,8 @@ __all__ = ["become", "chosen", "missing", "run"]
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
-OF_KEYBOARD: Final = frozenset({"SIGINT", "SIGQUIT"})
+OF_KEYBOARD: Final = frozenset({"SIGINT", "SIGQUIT", "SIGBREAK"})
+"""On Windows, Ctrl-Break is one of them, and so is that the console is closed."""
 PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", *sorted(OF_KEYBOARD))
 
 
@@ -42,8 +43,11 @@ def chosen(words: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     if words:
         return list(words)
     if os.name == "nt":
-        # PowerShell sets it for what it starts, and cmd does not.
-        if "PSModulePath" in environ and (found := shutil.which("pwsh")):
+        # PowerShell sets it for what it starts, and cmd does not. Python writes the
+        # names of all variables in capitals there.
+        if "PSMODULEPATH" in map(str.upper, environ) and (
+            found := shutil.which("pwsh")
+        ):
             return [found]
         return [environ.get("COMSPEC") or "cmd.exe"]
     return [environ.get("SHELL") or "/bin/sh"]
@@ -66,7 +70,7 @@ def become(
     command: Sequence[str], environ: Mapping[str, str], limits: Limits | None
 ) -> int:
     """Let the command take the place of this process; return only if it cannot."""
-    if os.name != "posix":  # there the caller would not wait for it
+    if os.name != "posix":  # there the caller of exec would not wait for it
         return run(command, environ, limits)
     before = {}
     for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and that is inherited
@@ -109,16 +113,19 @@ def run(
         while waiting.is_alive():  # the main one is to see signals
             waiting.join(SIGNAL_SECONDS)
         code = child.returncode
-    return code if code >= 0 else 128 - code
+    return exit_code(code)
 
 
 def _start(
     command: Sequence[str], environ: Mapping[str, str], limits: Limits | None
 ) -> subprocess.Popen[bytes]:
+    first, *others = command
+    if os.name == "nt":  # Windows itself finds no .cmd, as those of npm and cdk are
+        first = shutil.which(first, path=environ.get("PATH", os.defpath)) or first
     put_back(limits)  # inherited; no thread of ours is worth a dump meanwhile
     try:
         return subprocess.Popen(  # noqa: S603 - running it is what was asked for
-            list(command),
+            [first, *others],
             env=dict(environ),
             close_fds=False,  # <(...) of a shell; ours are not inheritable
         )
@@ -164,7 +171,12 @@ class _Passing:
 
 
 def _at_keyboard() -> bool:
-    """Whether a keyboard sends its signals to us, and so to the child as well."""
+    """Whether a keyboard sends its signals to us, and so to the child as well.
+
+    On Windows nothing else sends them, and all who share the console get them.
+    """
+    if os.name == "nt":
+        return True
     with contextlib.suppress(NoTerminal), open_terminal():
         return True
     return False

@@ -7,6 +7,7 @@ leads every AWS SDK to the sandbox. Everything it makes is gone when it ends.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -16,8 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import show, tell
+from sts_plugin.cli.common import exit_code, show, tell
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,11 +112,9 @@ def _ourselves() -> str:
 
 
 def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except (AttributeError, OSError):
-        return False
-    return sys.stdout.isatty()
+    with contextlib.suppress(NoTerminal), open_terminal():
+        return sys.stdout.isatty()
+    return False
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str], *, codes: bool) -> int:
@@ -136,4 +136,4 @@ def _run(command: Sequence[str], environ: Mapping[str, str], *, codes: bool) -> 
         return NOT_FOUND
     finally:
         signal.signal(signal.SIGINT, before)
-    return code if code >= 0 else 128 - code
+    return exit_code(code)

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.cli.common import add_profile, left, make_engine, plan_of, show
+from sts_plugin.cli.common import (
+    add_output,
+    add_profile,
+    left,
+    make_engine,
+    plan_of,
+    show,
+    tell,
+)
+from sts_plugin.document import timestamp
 from sts_plugin.engine import chosen_profile
-from sts_plugin.errors import CacheUnusable, ConfigurationError, StsPluginError
+from sts_plugin.errors import (
+    CacheUnusable,
+    ConfigurationError,
+    StsPluginError,
+)
+from sts_plugin.overview import summaries
+from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
     from sts_plugin.model import Plan
+    from sts_plugin.store import Entry
 
-__all__ = ["add", "login", "logout"]
+__all__ = ["add", "login", "logout", "span"]
 
 SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?")
 
 SESSION_SECONDS: Final = (900, 129_600)
 """Lifetime of an MFA session (shape ``durationSecondsType`` of STS)."""
+
+LONG_TERM: Final = "long-term keys, without expiry"
 
 
 def add(commands: Subparsers) -> None:
@@ -37,18 +56,24 @@ def add(commands: Subparsers) -> None:
         description="Ask for an MFA code now, and get a new session for everything"
         " behind the device. Profiles without MFA get their credentials.",
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--profile",
         metavar="NAME",
         action="append",
         help="profile in the AWS config files (default: AWS_PROFILE, else default);"
         " may be given more than once: each device is asked for once",
     )
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="a session of every MFA device that a profile names",
+    )
     parser.add_argument(
         "--for",
         dest="seconds",
         metavar="TIME",
-        type=_seconds,
+        type=span,
         help="how long the session is to last, such as 36h or 90m: 15m to 36h",
     )
     parser.add_argument(
@@ -56,15 +81,22 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="ask only if there is no session that is still good",
     )
+    add_output(parser)
     parser.set_defaults(command=login, chosen="several")
     parser = commands.add_parser("logout", help="forget what is cached")
     which = parser.add_mutually_exclusive_group()
     add_profile(which)
+    which.add_argument(
+        "--device",
+        metavar="ARN",
+        help="of an MFA device: its sessions, and all that was got with them",
+    )
     which.add_argument("--all", action="store_true", help="of every profile")
+    add_output(parser)
     parser.set_defaults(command=logout)
 
 
-def _seconds(text: str) -> int:
+def span(text: str) -> int:
     """Return a span of time in seconds: ``36h``, ``1h30m``, ``5400``."""
     found = SPAN.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
@@ -78,26 +110,71 @@ def _seconds(text: str) -> int:
 
 
 def login(options: argparse.Namespace) -> int:
-    """Get a new session for each profile, and say until when that will do."""
+    """Get a new session for each profile or device, and say until when that will do."""
     engine = make_engine()
-    plans = [
-        _lasting(engine.plan(name, explicit=explicit), options.seconds)
-        for name, explicit in (
+    if options.all:
+        plans = _of_every_device()
+    else:
+        chosen = [
             chosen_profile(given, os.environ) for given in options.profile or [None]
-        )
-    ]
-    shown = set()
-    for plan in plans:
+        ]
+        plans = [engine.plan(name, explicit=explicit) for name, explicit in chosen]
+    sessions: dict[str, str] = {}
+    profiles: dict[str, str | None] = {}
+    # All of them are looked at before anybody is asked.
+    for plan in [_lasting(plan, options.seconds) for plan in plans]:
         credentials = engine.login(plan, if_needed=options.if_needed)
         now = datetime.now(UTC)
-        for device, expires in _sessions(engine, plan):
-            if device not in shown:
+        for device, expires in _sessions(engine, plan, last=options.all):
+            if device not in sessions and options.output != "json":
                 show(f"MFA session of {device}: {left(expires, now)} left")
-                shown.add(device)
+            sessions.setdefault(device, timestamp(expires))
+        if options.all:
+            continue
         until = credentials.expiration
-        span = f"{left(until, now)} left" if until else "long-term keys, without expiry"
-        show(f"{plan.profile}: {span}")
+        profiles[plan.profile] = timestamp(until) if until else None
+        if options.output != "json":
+            rest = f"{left(until, now)} left" if until else LONG_TERM
+            show(f"{plan.profile}: {rest}")
+    if options.output == "json":
+        facts = {
+            "sessions": [
+                {"mfa_serial": device, "expires": expires}
+                for device, expires in sessions.items()
+            ],
+            "profiles": [
+                {"profile": name, "expires": expires}
+                for name, expires in profiles.items()
+            ],
+        }
+        show(json.dumps(facts, indent=2))
     return 0
+
+
+def _plans(passed_over: Callable[[str], None]) -> Iterator[Plan]:
+    """Yield the plan of every profile that has one; tell of those that are wrong."""
+    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
+    for one in summaries(load_profiles(environ), environ):
+        if one.error:
+            passed_over(one.error.line)
+        if one.plan:
+            yield one.plan
+
+
+def _of_every_device() -> list[Plan]:
+    """Return a plan for each device that a profile names: as far as its code goes."""
+    found: dict[str, Plan] = {}
+    for plan in _plans(lambda line: tell(f"passed over: {line}")):
+        for number, call in enumerate(plan.calls, start=1):
+            known = found.get(call.mfa_serial) if call.mfa_serial else plan
+            session = call.action == "GetSessionToken"
+            if known is None or (session and known.calls[-1].action != call.action):
+                found[str(call.mfa_serial)] = replace(plan, calls=plan.calls[:number])
+    if not found:
+        raise ConfigurationError(
+            "no profile names an MFA device", hint="add mfa_serial to one"
+        )
+    return list(found.values())
 
 
 def _lasting(plan: Plan, seconds: int | None) -> Plan:
@@ -118,34 +195,54 @@ def _lasting(plan: Plan, seconds: int | None) -> Plan:
     return replace(plan, calls=tuple(calls))
 
 
-def _sessions(engine: Engine, plan: Plan) -> Iterator[tuple[str, datetime]]:
-    """Yield the device and the end of each cached session that the plan stands on."""
+def _sessions(
+    engine: Engine, plan: Plan, *, last: bool
+) -> Iterator[tuple[str, datetime]]:
+    """Yield the device and the end of each cached session that the plan stands on.
+
+    ``last``: and of the last one, if that is what the plan gives.
+    """
     with contextlib.suppress(CacheUnusable):  # whoever got the credentials said so
-        for hop in plan.calls[:-1]:
-            device = hop.mfa_serial if hop.action == "GetSessionToken" else None
-            if device and (entry := engine.store.read(hop.key)):
-                yield device, entry.life.expires
+        for hop in plan.calls if last else plan.calls[:-1]:
+            if hop.mfa_serial and (entry := engine.store.read(hop.key)):
+                yield hop.mfa_serial, entry.life.expires
 
 
 def logout(options: argparse.Namespace) -> int:
-    """Remove the cached entries of a profile, or every one.
+    """Remove the cached entries of a profile or a device, or every one.
 
     A session is shared: to forget it for one profile is to forget it for all that
     stand behind the same device.
     """
     engine = make_engine()
     try:
-        count = engine.store.clear() if options.all else _forget(engine, options)
+        if options.all:
+            count = engine.store.clear()
+        elif options.device is not None:
+            count = _removed(engine, _of_device(engine, options.device))
+        else:
+            count = _removed(engine, _of_profile(engine, options))
     except CacheUnusable as error:
         raise StsPluginError(
             f"what is cached could not be forgotten: {error.message}", hint=error.hint
         ) from None
-    show(f"{count} {'entry' if count == 1 else 'entries'} forgotten")
+    if options.output == "json":
+        show(json.dumps({"forgotten": count}, indent=2))
+    else:
+        show(f"{count} {'entry' if count == 1 else 'entries'} forgotten")
     return 0
 
 
-def _forget(engine: Engine, options: argparse.Namespace) -> int:
-    """Remove what the profile stands on, and what was once got for it.
+def _removed(engine: Engine, entries: Iterable[Entry]) -> int:
+    """Remove entries, each once, and return how many there were."""
+    unique = {entry.key: entry for entry in entries}
+    for entry in unique.values():
+        engine.store.remove(entry)
+    return len(unique)
+
+
+def _of_profile(engine: Engine, options: argparse.Namespace) -> list[Entry]:
+    """Return what the profile stands on, and what was once got for it.
 
     The label finds what another region or an older text of the profile left behind,
     and the entries of a profile that is gone or broken.
@@ -161,7 +258,39 @@ def _forget(engine: Engine, options: argparse.Namespace) -> int:
             raise
         hops = ()
     planned = [engine.store.read(hop.key) for hop in hops]
-    entries = {entry.key: entry for entry in (*found, *planned) if entry}
-    for entry in entries.values():
-        engine.store.remove(entry)
-    return len(entries)
+    return [*found, *filter(None, planned)]
+
+
+def _of_device(engine: Engine, device: str) -> list[Entry]:
+    """Return what was got with a device's codes, and all that stands on it.
+
+    By the plans of today; by the labels of sessions that no plan leads to any more; and
+    by the keys that entries were got with.
+    """
+    keys: set[str] = set()
+    for plan in _plans(lambda _line: None):
+        serials = [call.mfa_serial for call in plan.calls]
+        if device in serials:
+            keys |= {call.key for call in plan.calls[serials.index(device) :]}
+    entries = list(engine.store.entries())
+    found = {
+        entry.key: entry
+        for entry in entries
+        if entry.key in keys
+        or (entry.label.get("kind"), entry.label.get("subject")) == ("session", device)
+    }
+    if not keys and not found:
+        raise ConfigurationError(
+            f"no profile names the MFA device {device}, and nothing is cached of it",
+            hint="sts-plugin status shows whose sessions there are",
+        )
+    new = list(found.values())
+    while new:
+        with_keys = {entry.document.get("AccessKeyId") for entry in new} - {None, ""}
+        new = [
+            entry
+            for entry in entries
+            if entry.key not in found and entry.label.get("caller") in with_keys
+        ]
+        found |= {entry.key: entry for entry in new}
+    return list(found.values())

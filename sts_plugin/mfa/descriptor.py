@@ -129,9 +129,10 @@ def _text(descriptor: int, *, file: bool) -> Secret | None:
     data = io.BytesIO()
     try:
         if file:  # from its beginning, wherever a sharer of it has got to
-            data.write(os.pread(descriptor, TEXT_BYTES_MAX + 1, 0))
+            data.write(_from_its_beginning(descriptor))
         else:
-            os.set_blocking(descriptor, True)
+            if hasattr(os, "set_blocking"):  # on Windows they are never otherwise
+                os.set_blocking(descriptor, True)
             while data.tell() <= TEXT_BYTES_MAX:
                 if not data.write(os.read(descriptor, TEXT_BYTES_MAX + 1)):
                     break
@@ -142,6 +143,13 @@ def _text(descriptor: int, *, file: bool) -> Secret | None:
     if data.tell() > TEXT_BYTES_MAX:
         return None
     return Secret(data.getvalue().decode("utf-8-sig", errors="replace"))
+
+
+def _from_its_beginning(descriptor: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, TEXT_BYTES_MAX + 1, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)  # Windows: nobody shares its place there
+    return os.read(descriptor, TEXT_BYTES_MAX + 1)
 
 
 def _wrong(number: str, why: str) -> ConfigurationError:

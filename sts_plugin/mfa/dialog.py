@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sts_plugin.mfa.program import Program
     from sts_plugin.mfa.toolkits import Toolkit
 
-__all__ = ["DialogSource"]
+__all__ = ["DialogSource", "installed"]
 
 LINE_LENGTH_MAX: Final = 400
 """No device has a longer name (256), and a window of 20 lines fits on a screen."""
@@ -54,7 +54,7 @@ class DialogSource:
         """Return what was typed; leave no window behind."""
         if not has_display(self._environ, self._platform):
             raise CannotAsk("there is no display for a dialog")
-        toolkit, path = self._toolkit()
+        toolkit, path = installed(self._environ, self._platform)
         seconds = max(1, round(question.seconds_left))  # should we be killed before it
         text = self._text(question)
         try:
@@ -77,22 +77,26 @@ class DialogSource:
             why = f"{toolkit.name} cannot open a dialog here: {error}"
             raise CannotAsk(why) from None
 
-    def _toolkit(self) -> tuple[Toolkit, str]:
-        """Return the first program that is installed, and where it is."""
-        known = toolkits_for(self._environ, self._platform)
-        root = self._environ.get("SYSTEMROOT", r"C:\Windows")
-        for one in known:
-            place = one.place.format(SYSTEMROOT=root) or one.name
-            if path := shutil.which(place, path=self._environ.get("PATH")):
-                return one, path
-        names = " or ".join(one.name for one in known)
-        raise CannotAsk(f"no program for dialogs ({names}) is installed")
-
     def _text(self, question: Question) -> str:
         text = text_for(question, LINE_LENGTH_MAX)
         if self._platform in {"darwin", "win32"}:
             return text  # UTF-8 there, whatever the environment says
         return in_its_locale(text, self._environ)
+
+
+def installed(environ: Mapping[str, str], platform: str) -> tuple[Toolkit, str]:
+    """Return the first program for dialogs that is installed, and where it is.
+
+    Raises CannotAsk without one.
+    """
+    known = toolkits_for(environ, platform)
+    root = environ.get("SYSTEMROOT", r"C:\Windows")
+    for one in known:
+        place = one.place.format(SYSTEMROOT=root) or one.name
+        if path := shutil.which(place, path=environ.get("PATH")):
+            return one, path
+    names = " or ".join(one.name for one in known)
+    raise CannotAsk(f"no program for dialogs ({names}) is installed")
 
 
 def _answer(program: Program, toolkit: Toolkit, question: Question) -> str:

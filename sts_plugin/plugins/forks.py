@@ -41,6 +41,8 @@ LATE: Final = (
     "sts_plugin.mfa.totp",
     "sts_plugin.mfa.variable",
     "sts_plugin.seeds",
+    "sts_plugin.tty_device",
+    "sts_plugin.words",
     "termios",
 )
 """What the engine imports late: the executable must not pay for all of it.

@@ -17,7 +17,17 @@ from sts_plugin.sandbox.saml import SamlProvider
 from sts_plugin.sandbox.validation import Limits, Value
 from sts_plugin.sandbox.web_identity import WebIdentityProvider
 
-__all__ = ["STAMP", "Ask", "Context", "Estate", "Knobs", "Message", "TradeIn", "issue"]
+__all__ = [
+    "STAMP",
+    "Ask",
+    "Context",
+    "Estate",
+    "Knobs",
+    "Message",
+    "SignedIn",
+    "TradeIn",
+    "issue",
+]
 
 # Whole seconds and a Z, as STS writes it (moto writes fractions).
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
@@ -50,6 +60,15 @@ class Message:
 
     text: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a sign-in token stands for: whose session, and until when that is."""
+
+    caller: Caller
+    good_until: datetime
+    ends_at: datetime
 
 
 @dataclass(slots=True)
@@ -86,6 +105,7 @@ class Estate:
     contexts: Opaque[Context] = field(default_factory=Opaque)
     trade_ins: Opaque[TradeIn] = field(default_factory=Opaque)
     messages: Opaque[Message] = field(default_factory=Opaque)
+    signins: Opaque[SignedIn] = field(default_factory=Opaque)
 
 
 @dataclass(frozen=True, slots=True)

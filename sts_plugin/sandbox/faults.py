@@ -12,7 +12,14 @@ from typing import Literal, TypeVar
 from sts_plugin.sandbox.errors import StsError
 from sts_plugin.sandbox.wire import Answer, Result, render_error
 
-__all__ = ["Fault", "FaultKind", "Faults", "damage_answer", "damage_result"]
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "damage_answer",
+    "damage_result",
+    "enlarge",
+]
 
 FaultKind = Literal[
     "bad_charset",
@@ -64,8 +71,9 @@ class Fault:
     until the sandbox stops. reset: the connection is reset. status: an error of this
     HTTP status. throttle: Throttling. html: a login page with status 200. truncated:
     the connection ends in the middle of the body. empty: 200 without a body.
-    no_expiration, past_expiration, huge (8 MiB of session token), bad_charset (bytes
-    that are no UTF-8): damaged credentials. redirect: 302 to another host.
+    no_expiration, past_expiration, huge (8 MiB of session token, or before a sign-in
+    token), bad_charset (bytes that are no UTF-8): damaged credentials. redirect: 302
+    to another host.
     """
 
     kind: FaultKind
@@ -137,6 +145,13 @@ def _damaged(
         case _:
             pass
     return changed
+
+
+def enlarge(fault: Fault, answer: Answer) -> Answer:
+    """Make an answer that is no XML endless, where that is what the fault does."""
+    if fault.kind != "huge":
+        return answer
+    return replace(answer, body=answer.body.replace(b": ", b": " + b" " * _HUGE, 1))
 
 
 def damage_answer(fault: Fault, answer: Answer | None) -> Answer:

@@ -33,7 +33,8 @@ class Caller:
 
     ``user_arn`` is the user behind the key (a role's session has none: it has
     left the user behind); ``mfa`` is the MFA context of a GetSessionToken
-    session, False for everything else. ``tags`` are all session tags,
+    session, False for everything else. ``chained``: temporary credentials assumed
+    the role. ``tags`` are all session tags,
     ``transitive_tags`` the keys of those that travel on.
     """
 
@@ -47,6 +48,7 @@ class Caller:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: frozenset[str] = frozenset()
     source_identity: str | None = None
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def assume_role(estate: Estate, caller: Caller, ask: Ask) -> Result:
         lifetime_seconds,
         tags=tags,
         source_identity=source_identity,
+        chained=caller.kind is not Kind.USER,
     )
 
 
@@ -74,6 +75,7 @@ def assume(  # noqa: PLR0913 (what makes a role's session)
     *,
     tags: Tags,
     source_identity: str | None,
+    chained: bool = False,
 ) -> dict[str, str | Mapping[str, str]]:
     """Issue a role's session. It has no user and no MFA context any more.
 
@@ -89,6 +91,7 @@ def assume(  # noqa: PLR0913 (what makes a role's session)
         tags=tags.values,
         transitive_tags=tags.transitive,
         source_identity=source_identity,
+        chained=chained,
     )
     result = issue(estate, session, ask, lifetime_seconds)
     result["AssumedRoleUser"] = {

@@ -24,6 +24,7 @@ from sts_plugin.sandbox.organisation import Organisation
 from sts_plugin.sandbox.proofs import Proofs
 from sts_plugin.sandbox.server import Server
 from sts_plugin.sandbox.service import Service
+from sts_plugin.sandbox.signin import PATH
 
 __all__ = ["Sandbox"]
 
@@ -150,6 +151,7 @@ class Sandbox(Proofs):
             "STS_PLUGIN_CACHE_DIR": str(self.folder / "cache"),
             "STS_PLUGIN_DATA_DIR": str(self.folder / "data"),
             "STS_PLUGIN_SANDBOX": str(self.folder),
+            "STS_PLUGIN_SIGNIN_URL": f"{self.endpoint_url}{PATH}",
         }
 
     def code(self, user: str = "alice", *, at: float | None = None) -> str:

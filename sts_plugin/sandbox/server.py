@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from sts_plugin.sandbox.errors import StsError
 from sts_plugin.sandbox.estate import Knobs
 from sts_plugin.sandbox.service import Service
+from sts_plugin.sandbox.signin import PATH
 from sts_plugin.sandbox.wire import Answer, Request, render_error
 
 __all__ = ["Server"]
@@ -128,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             return
         path, _, query = self.path.partition("?")
-        if path != "/":
-            self._refuse(404, "UnknownOperationException", "There is only /.")
+        if path not in ("/", PATH):
+            self._refuse(404, "UnknownOperationException", f"Only / and {PATH}.")
             return
         headers: dict[str, str] = {}
         for name, value in self.headers.items():

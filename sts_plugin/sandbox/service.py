@@ -15,11 +15,18 @@ from typing import Any
 from sts_plugin.sandbox.actions import signed_actions
 from sts_plugin.sandbox.errors import EXPIRED_TOKEN, INVALID_TOKEN, StsError
 from sts_plugin.sandbox.estate import Ask, Estate
-from sts_plugin.sandbox.faults import Fault, Faults, damage_answer, damage_result
+from sts_plugin.sandbox.faults import (
+    Fault,
+    Faults,
+    damage_answer,
+    damage_result,
+    enlarge,
+)
 from sts_plugin.sandbox.federation import unsigned_actions
 from sts_plugin.sandbox.identities import Key
 from sts_plugin.sandbox.journal import Call, Journal
 from sts_plugin.sandbox.signature import parse_authorization, verify_signature
+from sts_plugin.sandbox.signin import PATH, Visit, render_refusal, sign_in
 from sts_plugin.sandbox.trust import check_may_call
 from sts_plugin.sandbox.wire import (
     Answer,
@@ -121,13 +128,25 @@ class Service:
         try:
             if problem is not None:
                 raise problem
+            if request.path == PATH:
+                answer = self._sign_in(facts)
+                return answer if fault is None else enlarge(fault, answer)
             result = self._act(request, facts)
         except StsError as error:
             facts.outcome = error.code
-            return render_error(error)
+            render = render_refusal if request.path == PATH else render_error
+            return render(error)
         if fault is not None:
             result = damage_result(fault, result)
         return render_result(facts.action, result)
+
+    def _sign_in(self, facts: _Facts) -> Answer:
+        visit = Visit(facts.parameters, self._estate.knobs.now())
+        try:
+            return sign_in(self._estate, visit)
+        finally:
+            facts.access_key_id = visit.access_key_id
+            facts.caller_arn = visit.caller.arn if visit.caller else None
 
     def _act(self, request: Request, facts: _Facts) -> Result:
         action, now = facts.action, self._estate.knobs.now()

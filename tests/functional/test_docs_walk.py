@@ -30,6 +30,7 @@ REASONS = {
     "installs packages",  # .ci/run and tox -e build do
     "needs Docker",
     "needs S3",  # test_readme.py asks STS instead
+    "needs a browser",  # test_console.py has one in its place
     "needs a password manager",  # test_mfa_recipes.py has stand-ins
     "needs an account at AWS",  # test_sts_calls.py runs the same commands
     "runs until it is ended",  # test_serve.py

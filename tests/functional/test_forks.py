@@ -175,14 +175,19 @@ forks.IMPORT_SECONDS_MAX = 5.0  # how long it takes to give up
 
 def before():  # what is registered later comes before it
     coming.set()
-    filelock = sys.modules.get("filelock")
-    closed.append(filelock._api._FORK_STATE.admission_closed)
+    # Where filelock keeps it differs from release to release.
+    state = next(
+        one._FORK_STATE
+        for name, one in list(sys.modules.items())
+        if name.startswith("filelock.") and hasattr(one, "_FORK_STATE")
+    )
+    closed.append(state.admission_closed)
 
 os.register_at_fork(before=before)
 
 class Finder:
     def find_spec(name, path=None, target=None):
-        if name == "filelock._unix":
+        if name in {"filelock._unix", "filelock._native._unix"}:
             inside.set()
             coming.wait()
 

@@ -6,22 +6,9 @@ import json
 import time
 
 import pytest
+from ages import age
 
 LOGIN = "sts-plugin login --profile audit"
-
-
-def age(sandbox, seconds):
-    """Make every cached session and role older, as if it had been got long ago."""
-    from datetime import timedelta  # noqa: PLC0415
-
-    from sts_plugin.model import Life  # noqa: PLC0415
-    from sts_plugin.store import DiskStore, Entry  # noqa: PLC0415
-
-    store = DiskStore(sandbox.folder / "cache")
-    for entry in list(store.entries()):
-        issued = entry.life.issued - timedelta(seconds=seconds)
-        life = Life(issued, entry.life.expires)
-        store.publish(Entry(entry.key, life, entry.document, entry.label))
 
 
 def session_seconds(sandbox):

@@ -1,6 +1,6 @@
 """A console of Windows for a test: keys that somebody types, and what it shows.
 
-It is the ``System`` of ``console_system``: the functions of its kernel32 take what
+It is the ``System`` of ``windows_system``: the functions of its kernel32 take what
 ctypes would hand on to Windows, and mind what Windows minds.
 """
 
@@ -12,7 +12,7 @@ import threading
 
 from ptys import Screen
 
-from sts_plugin.console_device import (
+from sts_plugin.windows_console import (
     ENABLE_ECHO_INPUT,
     ENABLE_LINE_INPUT,
     ENABLE_PROCESSED_INPUT,

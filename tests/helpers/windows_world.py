@@ -46,7 +46,7 @@ MODULES = """\
 fcntl grp posix pty pwd readline resource spwd syslog termios tty
 """
 OF_OS = """\
-WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WNOHANG WSTOPSIG
+WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG
 WTERMSIG WUNTRACED chown chroot confstr ctermid environb fchdir fchmod fchown fdatasync
 fork forkpty fpathconf fstatvfs get_blocking getegid getenvb geteuid getgid getgrouplist
 getgroups getloadavg getpgid getpgrp getpriority getresgid getresuid getsid getuid
@@ -76,6 +76,9 @@ STARTED = "WINDOWS_WORLD_STARTED"
 
 CONSOLE = "WINDOWS_WORLD_CONSOLE"
 """The handle of the console's window."""
+
+LIST = "WINDOWS_WORLD_LIST"
+"""The access control list of every folder, as SDDL."""
 
 _flock = fcntl.flock
 
@@ -139,7 +142,25 @@ def _known_folder(_guid, _flags, _token, path):
     return 0
 
 
+def _list_of(_path, _kind, _what, *ends):
+    ends[-1]._obj.value = 1  # not NULL
+    return 0
+
+
+_texts = []
+
+
+def _as_text(_descriptor, _revision, _what, text, _length):
+    buffer = ctypes.create_unicode_buffer(os.environ.get(LIST, ""))
+    _texts.append(buffer)
+    text._obj.value = ctypes.addressof(buffer)
+    return 1
+
+
 FUNCTIONS = {
+    "GetNamedSecurityInfoW": _list_of,
+    "ConvertSecurityDescriptorToStringSecurityDescriptorW": _as_text,
+    "LocalFree": lambda _: None,
     "LockFileEx": _lock,
     "UnlockFileEx": _unlock,
     "GetConsoleWindow": lambda: int(os.environ.get(CONSOLE, "0")),
@@ -188,7 +209,7 @@ def _files():
 def _programs():
     """Let ``subprocess`` take what it takes on Windows, and note it down."""
     real = subprocess.Popen
-    subprocess._USE_POSIX_SPAWN = False
+    subprocess._USE_POSIX_SPAWN = shutil._use_fd_functions = False
     subprocess.CREATE_NEW_PROCESS_GROUP, subprocess.DETACHED_PROCESS = 0x200, 0x8
     subprocess.CREATE_NO_WINDOW = 0x08000000
 

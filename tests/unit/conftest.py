@@ -81,6 +81,21 @@ def snapshot():
     return take
 
 
+class _OsOfWindows:
+    """``os`` as it is, but for its name: pytest itself goes by that, too."""
+
+    name = "nt"
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    """Let a module of ours take this for Windows."""
+    return lambda module: monkeypatch.setattr(module, "os", _OsOfWindows())
+
+
 @pytest.fixture
 def standin(tmp_path, monkeypatch):
     """Let keyring use the stand-in for a keychain; return its file."""

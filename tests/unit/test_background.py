@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sts_plugin import background
 from sts_plugin.access_keys import AccessKeys
 from sts_plugin.background import renewable, start
 from sts_plugin.errors import ConfigurationError
@@ -108,3 +109,15 @@ def test_the_process_has_a_session_of_its_own_and_no_code(mocker):
     assert {options[name] for name in ("stdin", "stdout", "stderr")} == {
         subprocess.DEVNULL
     }
+
+
+def test_on_windows_the_process_has_no_console_and_no_ctrl_c_of_ours(
+    mocker, monkeypatch, on_windows
+):
+    for name, flag in (("DETACHED_PROCESS", 8), ("CREATE_NEW_PROCESS_GROUP", 0x200)):
+        monkeypatch.setattr(subprocess, name, flag, raising=False)
+    mocker.patch("os.getppid", return_value=1)  # nobody leads others there
+    on_windows(background)
+    started = mocker.patch.object(subprocess, "Popen")
+    start([], {})
+    assert started.call_args.kwargs["creationflags"] == 0x208

@@ -648,3 +648,33 @@ def test_a_command_that_asks_from_the_background_does_not_stop_us(fifo, tmp_path
     assert shell.after == "NoAnswer"
     shell.expect_exact("ended")
     shell.close(force=True)
+
+
+# --- Windows ---
+
+
+def test_a_command_that_takes_too_long_is_ended_where_there_are_no_groups(
+    monkeypatch, mocker
+):
+    monkeypatch.delattr(os, "killpg")
+    ended = mocker.spy(subprocess.Popen, "kill")
+    with pytest.raises(NoAnswer):
+        output(python("import time; time.sleep(100)"), seconds=0.3)
+    assert ended.call_count == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_window_flashes_up_where_nobody_can_be_asked(monkeypatch, mocker, terminal):
+    # Of a program without a console: each one that it starts would open a window.
+    monkeypatch.setattr(commands, "NO_WINDOW", 0x08000000)
+    monkeypatch.setattr(commands, "_at_a_terminal", lambda: terminal)
+    flags = []
+    real = subprocess.Popen
+
+    def start(*words, creationflags, **options):
+        flags.append(creationflags)
+        return real(*words, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert output(python("print(1)")) == "1\n"
+    assert flags == [0 if terminal else 0x08000000]

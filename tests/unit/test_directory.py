@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from sts_plugin.directory import Directory
+from sts_plugin import directory
+from sts_plugin.directory import PathDirectory, open_directory
 
 
 @pytest.fixture
@@ -40,11 +41,12 @@ def read(folder, name):
 def both(request, monkeypatch):
     """As here, and as on a platform that goes by paths."""
     if request.param == "path":
-        monkeypatch.setattr("sts_plugin.directory.RELATIVE", False)
+        monkeypatch.setattr(directory, "RELATIVE", False)
+        monkeypatch.setattr(directory, "PATIENCE_SECONDS", 0.05)
 
 
 def test_what_is_done_in_a_folder_is_done_there_wherever_its_path_leads(path, swap):
-    with Directory(path) as folder:
+    with open_directory(path) as folder:
         moved, other = swap()
         assert read(folder, "name") == "inside"
         assert os.path.samestat(folder.judged(), moved.stat())
@@ -66,11 +68,11 @@ def test_what_is_done_in_a_folder_is_done_there_wherever_its_path_leads(path, sw
 def test_a_link_to_a_folder_is_none(path, swap):
     swap()
     with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
-        Directory(path)
+        open_directory(path)
 
 
 def test_a_folder_is_used_in_the_same_way_on_a_platform_that_goes_by_paths(path, both):
-    with Directory(path) as folder:
+    with open_directory(path) as folder:
         assert os.path.samestat(folder.judged(), path.stat())
         os.close(folder.open("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         folder.replace("new", "newer")
@@ -86,16 +88,19 @@ def test_a_folder_is_used_in_the_same_way_on_a_platform_that_goes_by_paths(path,
 
 def test_no_file_is_opened_through_a_link(path, both):
     (path / "link").symlink_to(path / "name")
-    with Directory(path) as folder, pytest.raises(OSError, match="symbolic") as caught:
+    with (
+        open_directory(path) as folder,
+        pytest.raises(OSError, match="symbolic") as caught,
+    ):
         folder.open("link", os.O_RDONLY)
     assert caught.value.errno == errno.ELOOP
 
 
-def test_a_file_that_is_made_is_private_whatever_the_umask(path, both):
+def test_a_file_that_is_made_is_private_whatever_the_umask(path):
     for umask in (0, 0o777):
         before = os.umask(umask)
         try:
-            with Directory(path) as folder:
+            with open_directory(path) as folder:
                 descriptor = folder.open("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         finally:
             os.umask(before)
@@ -108,7 +113,7 @@ def test_a_mode_is_not_changed_through_a_link(path, tmp_path):
     outside = tmp_path / "outside"
     outside.touch(mode=0o644)
     (path / "link").symlink_to(outside)
-    with Directory(path) as folder, pytest.raises(OSError, match="not supported"):
+    with open_directory(path) as folder, pytest.raises(OSError, match="not supported"):
         folder.make_private("link")
     assert outside.stat().st_mode & 0o777 == 0o644
 
@@ -120,7 +125,7 @@ def test_room_is_made_and_the_files_of_a_folder_that_stood_there_are_kept(path, 
     (path / "empty").mkdir()
     os.mkfifo(path / "fifo")
     (path / "link").symlink_to("full")
-    with Directory(path) as folder:
+    with open_directory(path) as folder:
         for name in ("full", "empty", "fifo", "link"):
             folder.clear(name)
         aside, name = sorted(folder.names())
@@ -131,7 +136,7 @@ def test_room_is_made_and_the_files_of_a_folder_that_stood_there_are_kept(path, 
 
 
 def test_a_folder_that_cannot_be_closed_costs_nothing(path, mocker):
-    folder = Directory(path)
+    folder = open_directory(path)
     real = os.close
     mocker.patch("os.close", side_effect=OSError(errno.EIO, "I/O error"))
     folder.close()
@@ -140,7 +145,7 @@ def test_a_folder_that_cannot_be_closed_costs_nothing(path, mocker):
 
 
 def test_no_program_that_is_started_inherits_a_descriptor(path):
-    with Directory(path) as folder:
+    with open_directory(path) as folder:
         descriptor = folder.open("name", os.O_RDONLY)
         assert not os.get_inheritable(folder.descriptor)
         assert not os.get_inheritable(descriptor)
@@ -150,6 +155,111 @@ def test_no_program_that_is_started_inherits_a_descriptor(path):
 def test_no_descriptor_stays_open_where_a_mode_cannot_be_set(path, mocker):
     mocker.patch("os.fchmod", side_effect=OSError(errno.EPERM, "not permitted"))
     close = mocker.spy(os, "close")
-    with Directory(path) as folder, pytest.raises(OSError, match="not permitted"):
+    with open_directory(path) as folder, pytest.raises(OSError, match="not permitted"):
         folder.open("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     assert close.call_count == 2
+
+
+# --- Where a platform goes by paths ---
+
+
+@pytest.fixture
+def by_path(path, monkeypatch):
+    monkeypatch.setattr(directory, "PAUSE_SECONDS", 0.001)
+    return PathDirectory(path)
+
+
+def refusing(times, real):
+    """Return a function that Windows refuses so many times: the file is in use."""
+    calls = []
+
+    def work(*given, **options):
+        calls.append(given)
+        if len(calls) <= times:
+            raise PermissionError(errno.EACCES, "in use")
+        return real(*given, **options)
+
+    work.calls = calls
+    return work
+
+
+USES = {
+    "replace": lambda folder: folder.replace("new", "name"),
+    "unlink": lambda folder: folder.unlink("name"),
+    "open": lambda folder: os.close(folder.open("name", os.O_RDONLY)),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_file_that_is_in_use_for_a_moment_is_waited_for(
+    by_path, path, monkeypatch, use
+):
+    (path / "new").write_text("new")
+    refused = refusing(3, getattr(os, use))
+    monkeypatch.setattr(os, use, refused)
+    USES[use](by_path)
+    assert len(refused.calls) == 4
+    if use != "unlink":
+        expected = "new" if use == "replace" else "inside"
+        assert (path / "name").read_text() == expected
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_file_that_stays_in_use_is_waited_for_in_vain(
+    by_path, path, monkeypatch, use
+):
+    monkeypatch.setattr(directory, "PATIENCE_SECONDS", 0.02)
+    refused = refusing(10_000, getattr(os, use))
+    monkeypatch.setattr(os, use, refused)
+    with pytest.raises(PermissionError):
+        USES[use](by_path)
+    assert 1 < len(refused.calls) < 100
+
+
+def test_a_file_in_whose_place_there_is_a_folder_is_not_waited_for(
+    by_path, path, monkeypatch
+):
+    # Windows says that it is refused, whatever the reason.
+    (path / "taken").mkdir()
+    for name in ("open", "replace"):
+        monkeypatch.setattr(os, name, refusing(10_000, getattr(os, name)))
+    with pytest.raises(IsADirectoryError):
+        by_path.replace("name", "taken")
+    with pytest.raises(IsADirectoryError):
+        by_path.open("taken", os.O_RDONLY)
+
+
+def test_an_open_file_is_what_stands_under_its_name(path, both):
+    with open_directory(path) as folder:
+        descriptor = folder.open("name", os.O_RDONLY)
+        assert folder.is_it("name", descriptor)
+        os.close(descriptor)
+
+
+def test_a_file_that_was_put_aside_is_not_what_stands_under_its_name(path):
+    with open_directory(path) as folder:
+        descriptor = folder.open("name", os.O_RDONLY)
+        (path / "name").rename(path / "other")
+        assert not folder.is_it("name", descriptor)
+        (path / "name").touch()
+        assert not folder.is_it("name", descriptor)
+        os.close(descriptor)
+
+
+def test_a_read_only_mark_is_taken_from_files_and_through_no_link(by_path, path):
+    (path / "name").chmod(0o400)
+    by_path.make_private("name")
+    assert (path / "name").stat().st_mode & 0o777 == 0o600
+    (path / "link").symlink_to(path / "name")
+    with pytest.raises(OSError, match="not supported"):
+        by_path.make_private("link")
+
+
+def test_no_file_is_opened_through_a_link_where_no_flag_keeps_from_it(
+    by_path, path, monkeypatch
+):
+    monkeypatch.setattr(directory, "CAREFULLY", 0)
+    (path / "link").symlink_to(path / "name")
+    with pytest.raises(OSError, match="symbolic") as caught:
+        by_path.open("link", os.O_RDONLY)
+    assert caught.value.errno == errno.ELOOP

@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "words": "",
     "warm": "",
     "keys": "",
     "files": "",
@@ -34,14 +35,14 @@ TABLE = {
     "device": "",
     "drawing": "widths",
     "tty_device": "device",
-    "console_system": "device",
-    "console_device": "console_system deadline device",
-    "terminal": "settings device drawing tty_device console_device",
+    "windows_system": "device",
+    "windows_console": "windows_system deadline device",
+    "terminal": "settings device drawing tty_device windows_console",
     "job_control": "terminal",
     "tokens": "keys files",
     "given": "errors keys model forms limits actions chain profiles",
     "guard": "errors",
-    "commands": "errors files terminal job_control",
+    "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
     "key_files": "errors ini",
@@ -55,7 +56,7 @@ TABLE = {
     "source_kinds": (
         "errors keys folders model tokens forms profiles actions access_keys"
     ),
-    "ourselves": "errors profiles source_kinds",
+    "ourselves": "errors profiles source_kinds words",
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
@@ -64,11 +65,12 @@ TABLE = {
         " source_kinds chain mfa_settings cache_settings"
     ),
     "directory": "",
-    "private": "errors settings directory",
+    "acl": "",
+    "private": "errors settings acl directory",
     "document": "model",
     "lock_file": "errors settings",
     "gates": "",
-    "locks": "errors settings private lock_file gates",
+    "locks": "errors settings windows_system private lock_file gates",
     "sealing": "keys model",
     "store": "errors keys ledger settings model document private locks sealing warm",
     "memory": "keys ledger settings locks store",
@@ -124,9 +126,33 @@ TABLE = {
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
     "rotation": "errors settings key_records",
+    "console": "errors model service_model",
+    "console_session": "errors settings given model",
+    "signin": "errors settings deadline model quiet refusals retries",
     "overview": "errors limits plan",
     "graph": "",
     "diagrams": "mfa",
+    "doctor": "",
+    "doctor.finding": "",
+    "doctor.spelling": "actions profiles",
+    "doctor.processes": "doctor.finding ourselves profiles",
+    "doctor.profiles": (
+        "doctor.finding doctor.processes doctor.spelling ourselves profiles"
+    ),
+    "doctor.sections": "doctor.finding doctor.spelling profiles",
+    "doctor.surroundings": "doctor.finding environment",
+    "doctor.files": "doctor.finding errors folders source_kinds",
+    "doctor.mending": "errors",
+    "doctor.probing": "",
+    "doctor.network": "aws doctor.finding doctor.probing refusals skew",
+    "doctor.prompts": (
+        "doctor.finding errors terminal mfa.dialog mfa.display mfa.gnupg keychain"
+    ),
+    "doctor.programs": "doctor.finding",
+    "doctor.examine": (
+        "access_keys botocore_session doctor.* errors folders ini overview"
+        " profiles seeds"
+    ),
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
@@ -165,7 +191,7 @@ TABLE = {
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
-    "cli.sandbox": "errors cli.common sandbox.*",
+    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
@@ -178,12 +204,19 @@ TABLE = {
     "cli.supplying": (
         "watcher errors model job_control supply getting serve cli.common"
     ),
+    "cli.browser": "errors settings",
+    "cli.console": (
+        "background console console_session document engine errors settings signin"
+        " cli.browser cli.common cli.progress cli.sessions"
+    ),
+    "cli.sessions": "errors document overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
         "diagrams document forms graph limits model overview profiles cli.common"
         " cli.look"
     ),
+    "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
     "cli.status": ("errors document overview profiles settings cli.common cli.look"),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
@@ -219,6 +252,7 @@ TABLE = {
 # What only type checkers may see on top of that.
 TYPES = {
     "lock_file": "directory private",
+    "private": "directory",
     "locks": "private",
     "tokens": "model",
     "guard": "model",
@@ -266,13 +300,27 @@ TYPES = {
     "cli.credentials": "model engine",
     "direct": "model",
     "sts": "direct",
+    "console_session": "chain",
+    "signin": "errors",
+    "cli.browser": "model",
+    "cli.console": "model engine",
     "overview": "model profiles",
     "graph": "model overview",
     "diagrams": "graph",
+    "doctor.files": "access_keys profiles seeds store",
+    "doctor.mending": "doctor.finding store",
+    "doctor.network": "model overview profiles",
+    "doctor.processes": "model overview",
+    "doctor.profiles": "model overview",
+    "doctor.programs": "ini model",
+    "doctor.prompts": "model overview",
+    "doctor.sections": "ini",
+    "doctor.examine": "model store",
     "engine": "watcher model chain",
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
+    "cli.sessions": "model store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",
@@ -460,6 +508,7 @@ LEVELS = (
         "saml",
         "deadline",
         "device",
+        "acl",
         "directory",
         "ledger",
         "quiet",
@@ -468,6 +517,7 @@ LEVELS = (
         "session_names",
         "core_dumps",
         "warm",
+        "words",
         "shells",
         "widths",
     ),
@@ -479,9 +529,9 @@ LEVELS = (
         "supply",
         "drawing",
         "tty_device",
-        "console_system",
+        "windows_system",
     ),
-    ("backoff", "model", "console_device", "private", "lock_file", "retries", "skew"),
+    ("backoff", "model", "windows_console", "private", "lock_file", "retries", "skew"),
     ("turns", "terminal"),
     (
         "forms",
@@ -493,7 +543,7 @@ LEVELS = (
         "locks",
         "sealing",
     ),
-    ("environment", "answers"),
+    ("environment", "answers", "console", "signin"),
     ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
@@ -512,11 +562,11 @@ LEVELS = (
     ("resolve",),
     ("chain",),
     ("plan", "given"),
-    ("engine", "rotation", "background", "overview"),
+    ("engine", "rotation", "background", "overview", "console_session"),
     ("graph",),
     ("diagrams",),
     ("records", "getting"),
-    ("client", "plugins"),
+    ("client", "plugins", "doctor"),
     ("cli",),
 )
 

@@ -460,3 +460,29 @@ def test_a_program_that_is_started_does_not_keep_a_lock(folder):
             os.close(lock._descriptor)
             assert free(folder)
             lock._descriptor = None
+
+
+# --- Windows ---
+
+
+def test_the_byte_that_a_lock_of_windows_keeps_from_others_says_nothing(
+    folder, path, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.directory.RELATIVE", False)
+    with a_lock(folder) as lock, a_lock(folder) as other:
+        for name in ("me", "somebody else", "me"):
+            assert lock.taken(name)
+            assert path.read_bytes() == f" {name}".encode()
+            assert lock.signature() == other.signature() == name.encode()
+            assert not other.taken("you")
+            lock.close()
+    assert other.signature() == b"me"
+
+
+def test_what_stands_in_the_place_of_a_lock_file_is_no_reason_to_hang_on_windows(
+    folder, path, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.directory.RELATIVE", False)
+    path.mkdir()
+    with a_lock(folder) as lock, pytest.raises(CacheUnusable, match="no lock file"):
+        lock.taken("me")

@@ -360,3 +360,10 @@ def test_one_lock_is_for_all_who_ask_on_one_terminal(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(platform, "node", lambda: "another")  # and one home folder
     assert terminal_turn() != ours
+
+
+def test_on_windows_a_terminal_is_told_by_the_window_of_its_console(monkeypatch):
+    monkeypatch.delattr(os, "getsid")
+    monkeypatch.setattr("sts_plugin.windows_system.window", lambda: 2**40)
+    assert terminal_session() == 2**40
+    assert terminal_turn().startswith(f"terminal of session {2**40} on ")

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import sts_plugin
+from sts_plugin.doctor.examine import Machine
 from sts_plugin.enrolment import Enrolled, Record
 from sts_plugin.ini import Section
 from sts_plugin.mfa.asking import _Sent
@@ -39,12 +40,14 @@ PLAIN = {
     "About": "noun instead",
     "Action": "name keys sources",
     "Again": "seconds elsewhere",
+    "Answer": "url trouble clock",
     "Asked": "arguments files began",
     "Asking": "question used send watcher quiet now",
     "Assertion": "roles audiences expires session_seconds encrypted",
     "Calling": "plan cache sts sources bring watcher settings login",
     "Branch": "cells below",
     "Cell": "text style",
+    "AwsCli": "path version botocore",
     "Call": "action profile key origin settings proof lower_duration",
     "Chain": "source links selected",
     "CodeSettings": "process totp_file prompt ways",
@@ -59,6 +62,8 @@ PLAIN = {
     "Entry": "key life label",
     # Its code is AWS's word for the error.
     "Failure": "number at kind message hint code scope streak until",
+    # What commands and variables say is in none of its texts.
+    "Finding": "check level what where profile fix mend",
     "Found": "key settings",  # Credentials
     "Graph": "nodes edges broken",
     "Holder": "process session",
@@ -70,8 +75,11 @@ PLAIN = {
     "Life": "issued expires",
     "Link": "profile action",
     "Look": "colours width lines",
+    "Machine": "store platform user",
+    "Mend": "action path mode",
     "Node": "kind lines",
     "Origin": "path line",
+    "Place": "signin console region",
     "Placement": "session roles",
     "Plan": "profile source calls endpoint codes notes cache_encryption",
     "Profile": "_seen name origin credentials config fallback",
@@ -86,6 +94,7 @@ PLAIN = {
     "Setting": "key origin profile",
     "Served": "source profiles",
     "Settings": "cache_dir prompt_seconds quiet_seconds",
+    "Signin": "post",
     "SourceHop": "kind profile identity key explicit long_term origin proof",
     "Standing": "words given links",
     "Summary": "profile kind account role mfa plan error",
@@ -93,10 +102,12 @@ PLAIN = {
     "Taken": "path left",
     "Time": "seconds budget now",
     "Toolkit": "name arguments endings environ place",
+    "Way": "works text",
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
+    "_Ready": "credentials arn seconds",
     "_Useless": "reason",
 }
 # What holds one in the open, or may, and does not show it.
@@ -105,6 +116,7 @@ HIDDEN = {
     "Call": "arguments",
     "Entry": "document",
     "Known": "metadata",
+    "Machine": "environ",
     "Section": "values",
     "Setting": "value",
     "Standing": "environ",
@@ -177,6 +189,7 @@ HOLDERS = {
     "Known": lambda: Known({"secret_key": CANARY}, [], due=False),
     "Section": lambda: Section("h", "p", 1, None, {"aws_secret_access_key": CANARY}),
     "Standing": lambda: Standing([], {"AWS_SECRET_ACCESS_KEY": CANARY}),
+    "Machine": lambda: Machine({"AWS_SECRET_ACCESS_KEY": CANARY}, lambda: None),
     "_Sent": lambda: _Sent(credentials()),
 }
 MASKED = sorted(HOLDERS.keys() - (HIDDEN.keys() - {"_Sent"}))

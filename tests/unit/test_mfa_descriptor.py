@@ -289,3 +289,17 @@ def test_it_comes_from_whoever_started_us(piped):
         timeout=60,
     )
     assert done.stdout.split() == [SEED]
+
+
+def test_a_file_is_read_from_its_beginning_where_there_is_no_pread(
+    tmp_path, handed_on, monkeypatch
+):
+    monkeypatch.delattr(os, "pread")  # Windows
+    monkeypatch.delattr(os, "set_blocking")
+    path = tmp_path / "seed"
+    path.write_bytes(TEXT)
+    number = os.open(path, os.O_RDONLY)
+    os.read(number, 5)
+    high = handed_on(number)
+    os.set_inheritable(high, True)  # noqa: FBT003 - so it is
+    assert inherited({VARIABLE: str(high)}, seconds=60).reveal() == SEED

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -438,3 +439,63 @@ def test_files_tells_names_and_ages(folder, file):
 def test_a_file_that_goes_while_files_are_listed_is_passed_over(folder, file, mocker):
     mocker.patch("os.stat", side_effect=FileNotFoundError)
     assert list(folder.files()) == []
+
+
+# --- Other systems ---
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_on_macos_a_file_that_is_to_last_leaves_the_memory_of_the_disk(
+    folder, mocker, monkeypatch, able
+):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    asked = mocker.patch(
+        "fcntl.fcntl", side_effect=None if able else OSError(errno.ENOTSUP, "no")
+    )
+    usual = mocker.spy(os, "fsync")
+    folder.write("name", b"x")
+    assert asked.call_args.args[1] == 51
+    assert usual.call_count == (0 if able else 1)
+    assert folder.read("name") == b"x"
+
+
+def test_a_file_that_need_not_last_is_not_waited_for(folder, mocker):
+    usual = mocker.spy(os, "fsync")
+    folder.write("name", b"x", lasting=False)
+    assert usual.call_count == 0
+
+
+def test_a_file_that_somebody_reads_for_long_is_trouble_with_the_cache_on_windows(
+    folder, file, snapshot, mocker, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.directory.RELATIVE", False)
+    monkeypatch.setattr("sts_plugin.directory.PATIENCE_SECONDS", 0.02)
+    before = snapshot(folder.path)
+    mocker.patch("os.replace", side_effect=PermissionError(errno.EACCES, "in use"))
+    with pytest.raises(CacheUnusable, match="in use"):
+        folder.save("name", {"a": 2})
+    mocker.stopall()
+    assert snapshot(folder.path) == before
+    assert folder.load("name") == {"a": 1}
+
+
+def test_a_folder_in_the_place_of_a_file_is_put_aside_on_windows(
+    folder, file, mocker, monkeypatch
+):
+    monkeypatch.setattr("sts_plugin.directory.RELATIVE", False)
+    file.unlink()
+    file.mkdir()
+    (file / "precious").touch()
+    real = os.replace
+
+    def replace(source, target):
+        if os.path.isdir(target):  # noqa: PTH112 - as Windows says it
+            raise PermissionError(errno.EACCES, "Access is denied")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", replace)
+    assert folder.load("name") is None
+    folder.save("name", {"a": 2})
+    assert folder.load("name") == {"a": 2}
+    assert [path.name for path in folder.path.glob("*.aside/*")] == ["precious"]

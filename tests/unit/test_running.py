@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from sts_plugin.cli import running
+from sts_plugin.cli import common, running
+from sts_plugin.cli.common import exit_code
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
 
@@ -72,7 +73,8 @@ def test_on_windows_it_is_the_shell_that_we_are_in(monkeypatch):
     monkeypatch.setattr(running.os, "name", "nt")
     monkeypatch.setattr(running.shutil, "which", lambda name: f"C:\\{name}.exe")
     assert running.chosen([], {"COMSPEC": "C:\\cmd.exe"}) == ["C:\\cmd.exe"]
-    assert running.chosen([], {"PSModulePath": "x"}) == ["C:\\pwsh.exe"]
+    for name in ("PSModulePath", "PSMODULEPATH"):  # os.environ, and a copy of it
+        assert running.chosen([], {name: "x"}) == ["C:\\pwsh.exe"]
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,60 @@ def test_on_windows_it_is_the_shell_that_we_are_in(monkeypatch):
 def test_exit_codes_are_those_of_a_shell(number, code, capsys):
     assert running._told("a\x1b[31mb", number) == code
     assert "\x1b" not in capsys.readouterr().err
+
+
+# --- Windows ---
+
+
+@pytest.fixture
+def there(on_windows):
+    on_windows(running)
+
+
+def test_what_the_console_sends_is_not_passed_on_a_second_time(
+    child, there, monkeypatch
+):
+    # Popen raises for what Windows cannot send.
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGWINCH, raising=False)
+    with running._Passing() as passing:
+        passing.on_to(child)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert child.got == ["SIGTERM"]
+
+
+def test_nothing_takes_our_place_where_the_shell_would_not_wait(
+    there, monkeypatch, mocker
+):
+    replaced = mocker.patch("os.execvpe")
+    monkeypatch.setattr(running, "run", lambda *given: given)
+    assert running.become(["x"], {}, None) == (["x"], {}, None)
+    replaced.assert_not_called()
+
+
+def test_a_script_is_run_by_its_whole_name(there, monkeypatch, mocker):
+    started = mocker.patch("subprocess.Popen")
+    found = {"cdk": "C:\\node\\cdk.CMD"}
+    monkeypatch.setattr(running.shutil, "which", lambda name, **_: found.get(name))
+    running._start(["cdk", "deploy"], {"PATH": "C:\\node"}, None)
+    running._start(["absent"], {}, None)
+    assert [call.args[0] for call in started.call_args_list] == [
+        ["C:\\node\\cdk.CMD", "deploy"],
+        ["absent"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "ours"),
+    [
+        ("nt", 0xC000013A, -1073741510),  # Ctrl-C; what os._exit takes
+        ("nt", 0x7FFFFFFF, 0x7FFFFFFF),
+        ("nt", 3, 3),
+        ("posix", -15, 143),
+        ("posix", 3, 3),
+    ],
+)
+def test_an_exit_code_is_one_that_we_can_end_with(on_windows, name, code, ours):
+    if name == "nt":
+        on_windows(common)
+    assert exit_code(code) == ours

@@ -150,6 +150,7 @@ def test_the_environment_leads_here_and_nowhere_else(sandbox):
         "STS_PLUGIN_CACHE_DIR": str(folder / "cache"),
         "STS_PLUGIN_DATA_DIR": str(folder / "data"),
         "STS_PLUGIN_SANDBOX": str(folder),
+        "STS_PLUGIN_SIGNIN_URL": f"{sandbox.endpoint_url}/federation",
         "NO_PROXY": "127.0.0.1",
     }
     assert sandbox.environ()["PATH"] == os.environ["PATH"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import io
 import os
 import threading
@@ -14,9 +15,7 @@ import pytest
 from consoles import ARROW_UP, COOKED, F1, OUTPUT, FakeConsole
 from herd import await_that
 
-from sts_plugin import console_device, terminal
-from sts_plugin.console_device import opened
-from sts_plugin.console_system import window
+from sts_plugin import terminal, windows_console
 from sts_plugin.drawing import Drawing
 from sts_plugin.errors import CannotAsk, Declined
 from sts_plugin.mfa import Question
@@ -28,6 +27,12 @@ from sts_plugin.terminal import (
     read_line,
     write,
 )
+from sts_plugin.windows_console import (
+    ENABLE_ECHO_INPUT,
+    ENABLE_PROCESSED_INPUT,
+    opened,
+)
+from sts_plugin.windows_system import window
 
 VIRTUAL = 4
 QUESTION = ["Profile audit", "MFA code (55 s): "]
@@ -103,15 +108,13 @@ def test_both_ends_are_closed_and_the_console_left_as_it_was(fake):
             os.fstat(descriptor)
 
 
-def test_the_terminal_of_windows_is_its_console(fake, monkeypatch):
+def test_the_terminal_of_windows_is_its_console(monkeypatch, on_windows):
     monkeypatch.setattr(
-        console_device, "opened", lambda: contextlib.nullcontext("console")
+        windows_console, "opened", lambda: contextlib.nullcontext("console")
     )
-    monkeypatch.setattr(terminal.os, "name", "nt")
+    on_windows(terminal)
     with open_terminal() as one:
-        found = one
-    monkeypatch.undo()
-    assert found == "console"
+        assert one == "console"
 
 
 def test_elsewhere_there_is_no_console():
@@ -128,7 +131,7 @@ def test_a_console_is_told_from_others_by_its_window(fake):
 
     fake.GetConsoleWindow = get
     assert window(lambda: fake) == handle
-    assert get.restype is not None  # of 64 bits, and not an int
+    assert get.restype is ctypes.c_void_p  # of 64 bits, and not an int
     handle = None
     assert window(lambda: fake) == 0
 
@@ -288,14 +291,28 @@ def test_ctrl_c_reaches_a_question_of_any_thread_and_all_of_the_console(fake, co
     seen.append(fake.modes["CONIN$"])
     fake.type("12\x03")
     thread.join(60)
-    assert seen == [COOKED & ~1]
+    assert seen == [COOKED & ~ENABLE_PROCESSED_INPUT & ~ENABLE_ECHO_INPUT]
     assert ended == [COOKED]
     assert fake.interrupts == [(0, 0)]
 
 
 def test_ctrl_c_stays_a_signal_in_the_main_thread(fake, console):
     with console.hidden():
-        assert fake.modes["CONIN$"] == COOKED
+        assert fake.modes["CONIN$"] == COOKED & ~ENABLE_ECHO_INPUT
+
+
+def test_a_console_on_which_we_ask_is_not_free_for_others_to_draw_on(fake, console):
+    with opened(lambda: fake) as other:
+        assert other.is_free()
+        with console.hidden() as hide:
+            assert not other.is_free()
+            fake.modes["CONIN$"] = COOKED  # a program that was ended has put it back
+            hide()
+            assert not other.is_free()
+            calls = len(fake.calls)
+            hide()
+            assert len(fake.calls) == calls
+        assert other.is_free()
 
 
 # --- Writing and drawing ---
@@ -335,7 +352,7 @@ def test_a_deadline_that_is_over_writes_nothing(fake, console):
 
 
 def test_a_line_is_read_though_its_echo_cannot_be_seen(fake, console, monkeypatch):
-    monkeypatch.setattr(console_device, "ECHO_SECONDS", 0.01)
+    monkeypatch.setattr(windows_console, "ECHO_SECONDS", 0.01)
     fake.marking.clear()
     fake.type("yes\r")
     assert read_line(console, soon(), nothing) == "yes\n"
@@ -435,7 +452,7 @@ def source(**options):
 
 
 @pytest.fixture
-def on_windows(fake, monkeypatch):
+def there(fake, monkeypatch):
     monkeypatch.setattr(
         "sts_plugin.mfa.terminal.open_terminal", lambda: opened(lambda: fake)
     )
@@ -446,35 +463,35 @@ def question(seconds):
     return Question("audit", "device", time.monotonic() + seconds)
 
 
-def test_a_code_is_asked_for_on_the_console(on_windows):
+def test_a_code_is_asked_for_on_the_console(there):
     def act():
-        await_that(lambda: "): " in on_windows.shown)
-        on_windows.type("123456\r")
+        await_that(lambda: "): " in there.shown)
+        there.type("123456\r")
 
     threading.Thread(target=act, daemon=True).start()
     assert source().ask(question(60)) == "123456\n"
-    assert on_windows.screen == []
+    assert there.screen == []
 
 
-def test_without_a_console_another_source_is_asked(on_windows):
-    on_windows.absent.add("CONIN$")
+def test_without_a_console_another_source_is_asked(there):
+    there.absent.add("CONIN$")
     with pytest.raises(CannotAsk, match="there is no terminal"):
         source().ask(question(60))
 
 
-def test_a_console_that_is_closed_asks_another_source(on_windows):
+def test_a_console_that_is_closed_asks_another_source(there):
     def abandoned():
-        on_windows.gone = True
+        there.gone = True
         return False
 
     with pytest.raises(CannotAsk, match="the terminal was closed"):
         source(abandoned=abandoned).ask(question(60))
 
 
-def test_ctrl_z_is_a_no(on_windows):
+def test_ctrl_z_is_a_no(there):
     def act():
-        await_that(lambda: "): " in on_windows.shown)
-        on_windows.type("\x1a\r")
+        await_that(lambda: "): " in there.shown)
+        there.type("\x1a\r")
 
     threading.Thread(target=act, daemon=True).start()
     with pytest.raises(Declined, match="the input was ended"):

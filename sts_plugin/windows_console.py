@@ -3,7 +3,7 @@
 A console gives keys and not lines, so the line is put together here. There are no jobs
 in the background that must not read. Nothing is asked of it that Windows 10 lacks.
 
-What is Windows' own comes by ``console_system.System``: tests bring another, and nobody
+What is Windows' own comes by ``windows_system.System``: tests bring another, and nobody
 has run this module on Windows yet.
 """
 
@@ -19,15 +19,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.console_system import ScreenBuffer, call, windows
 from sts_plugin.deadline import within
 from sts_plugin.device import NoTerminal
+from sts_plugin.windows_system import ScreenBuffer, call, windows
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterator, Mapping
 
-    from sts_plugin.console_system import System
+    from sts_plugin.windows_system import System
 
 __all__ = ["Console", "opened"]
 
@@ -183,11 +183,14 @@ class Console:
         before = self._mode(self._reading)
 
         def hide() -> None:
+            mode = self._mode(self._reading)
+            # Not for us: it tells others that somebody asks here (is_free).
+            quiet = mode & ~ENABLE_ECHO_INPUT
             # Ctrl-C as a signal reaches the main thread only: it is to reach us.
             if threading.current_thread() is not threading.main_thread():
-                mode = self._mode(self._reading)
-                if mode & ENABLE_PROCESSED_INPUT:
-                    self._set(self._reading, mode & ~ENABLE_PROCESSED_INPUT)
+                quiet &= ~ENABLE_PROCESSED_INPUT
+            if quiet != mode:
+                self._set(self._reading, quiet)
 
         def restore() -> None:
             with contextlib.suppress(OSError):
