@@ -1,4 +1,4 @@
-"""The one module that calls IAM: for the access keys of a user.
+"""The one module that calls IAM: for the access keys and MFA devices of a user.
 
     what + who signs -> the answer as values, or one of our errors
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Iam", "UserKey"]
 
 GONE = "NoSuchEntity"
+
+PAGES_MAX = 10
+"""A user has eight devices at most, which is less than a page."""
+
+MFA_DENIED = "the user's policies must allow iam:ListMFADevices for the user itself"
 
 DENIED = (
     "the user's policies must allow iam:ListAccessKeys, CreateAccessKey,"
@@ -98,6 +103,25 @@ class Iam:
             raise _senseless("GetAccessKeyLastUsed")
         return used.get("LastUsedDate") is not None
 
+    def mfa_devices(self, user: str | None, signer: Credentials) -> list[str]:
+        """Return the serials of a user's MFA devices: the signer's own, for None.
+
+        Root has none that it may be asked for so. Security keys and passkeys are among
+        them.
+        """
+        serials: list[str] = []
+        arguments = _of(user)
+        for _ in range(PAGES_MAX):
+            found = self._ask("ListMFADevices", arguments, signer, denied=MFA_DENIED)
+            try:
+                serials += [str(one["SerialNumber"]) for one in found["MFADevices"]]
+                if not found.get("IsTruncated"):
+                    return serials
+                arguments = {**_of(user), "Marker": str(found["Marker"])}
+            except (LookupError, TypeError, AttributeError):
+                break
+        raise _senseless("ListMFADevices")
+
     def _ask(
         self,
         action: str,
@@ -105,6 +129,7 @@ class Iam:
         signer: Credentials,
         *,
         once: bool = False,
+        denied: str = DENIED,
     ) -> Mapping[str, Any]:
         """Return an answer; sent ``once``: not again if it may have been heard."""
         budget, done = Budget(settings.RUN_SECONDS_MAX), 0
@@ -127,7 +152,7 @@ class Iam:
         if isinstance(answer, StsPluginError):
             # STS says AccessDenied, where IAM says so or AccessDeniedException.
             if isinstance(answer, Refused) and answer.code.startswith("AccessDenied"):
-                answer.hint = DENIED
+                answer.hint = denied
             raise answer
         return answer
 

@@ -20,7 +20,14 @@ from typing import NoReturn
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.model import Origin, Setting
 
-__all__ = ["Section", "decoded", "parse_nested", "read_sections", "sections_of"]
+__all__ = [
+    "Section",
+    "decoded",
+    "encoded",
+    "parse_nested",
+    "read_sections",
+    "sections_of",
+]
 
 DEFAULT = "DEFAULT"
 """The section whose keys all others have, too: configparser's, not AWS's."""
@@ -228,6 +235,19 @@ def decoded(data: bytes, path: str) -> str:
             hint="save the file as UTF-8 without one",
         )
     return text
+
+
+def encoded(text: str, path: str) -> bytes:
+    """Return the bytes of a text that is to be decoded again."""
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        unknown = ascii(error.object[error.start])
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.encoding} has no {unknown}",
+            hint="files are read in the encoding of the locale: set one with UTF-8",
+        ) from None
 
 
 def _unreadable(path: str, reason: str) -> ConfigurationError:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.ini import read_sections
+from sts_plugin.ini import read_sections, sections_of
 from sts_plugin.settings import HOPS_MAX
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "Profiles",
     "load_profiles",
     "paths",
+    "profile_sections",
     "section_name",
 ]
 
@@ -287,8 +288,10 @@ class _Table(Mapping[str, Profile]):
         return self._made[name]
 
 
-def load_profiles(environ: Mapping[str, str]) -> Profiles:
+def load_profiles(environ: Mapping[str, str], *, config: str | None = None) -> Profiles:
     """Read both files; one that does not exist counts as empty.
+
+    ``config`` is a text to read in the place of the config file: what it will say.
 
     Raises ConfigurationError, with file and line, for a file that cannot be read
     or parsed. botocore passes over a file it may not read and then reports a
@@ -300,7 +303,12 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
         "services": {},
         "sso-session": {},
     }
-    for section in read_sections(config_path):
+    sections = (
+        read_sections(config_path)
+        if config is None
+        else sections_of(config, config_path)
+    )
+    for section in sections:
         kind, name = section_name(section.header)
         if kind:
             found[kind][name] = section
@@ -317,6 +325,12 @@ def load_profiles(environ: Mapping[str, str]) -> Profiles:
         config_path,
         credentials_path,
     )
+
+
+def profile_sections(sections: Iterable[Section]) -> dict[str, Section]:
+    """Return the section of the config file that counts for each profile."""
+    named = ((section_name(one.header), one) for one in sections)
+    return {name: one for (kind, name), one in named if kind == "profile"}
 
 
 def paths(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -31,20 +31,21 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as of every program that a signal ends (128 + SIGINT)."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "credentials": ("credential-process", "renew"),
+    "configure": ("configure",),
+    "doctor": ("doctor",),
+    "listing": ("list",),
+    "explain": ("explain",),
+    "status": ("status",),
+    "sessions": ("login", "logout"),
     "execute": ("exec", "env"),
     "serve": ("serve",),
     "console": ("console",),
-    "explain": ("explain",),
-    "status": ("status",),
-    "listing": ("list",),
-    "doctor": ("doctor",),
-    "sessions": ("login", "logout"),
+    "ask": ("whoami", "key-info", "decode", "web-identity-token"),
     "mfa": ("mfa",),
     "keys": ("keys",),
-    "ask": ("whoami", "key-info", "decode", "web-identity-token"),
-    "sandbox": ("sandbox",),
+    "credentials": ("credential-process", "renew"),
     "completion": ("completion",),
+    "sandbox": ("sandbox",),
 }
 """The modules of the commands, in the order of ``--help``, and what is in each."""
 

@@ -58,7 +58,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def _completer(action: argparse.Action) -> Any:  # noqa: ANN401 - argcomplete's
     match action.option_strings or action.dest:
-        case ["--profile"]:
+        case ["--profile"] | ["--source-profile"]:
             return _profiles
         case "program":
             return _programs

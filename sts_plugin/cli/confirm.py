@@ -13,13 +13,17 @@ from sts_plugin.terminal import NoTerminal, open_terminal, read_line, write
 __all__ = ["confirm"]
 
 
-def confirm(question: str, *, verb: str, what: str, option: str) -> None:
+def confirm(
+    question: str, *, verb: str, what: str, option: str, seconds: float | None = None
+) -> None:
     """Return if somebody types yes; raise HumanNeeded if not.
 
     ``verb`` and ``what`` say what would be done to what, ``option`` is what says yes in
-    advance.
+    advance. ``seconds`` is for what takes longer to think about than a code.
     """
-    deadline = time.monotonic() + Settings.from_environ(os.environ).prompt_seconds
+    if seconds is None:
+        seconds = Settings.from_environ(os.environ).prompt_seconds
+    deadline = time.monotonic() + seconds
     stays = f"the {what.partition(' ')[0]} stays"
     try:
         with open_terminal() as terminal:

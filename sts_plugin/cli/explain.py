@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sts_plugin.engine import Engine
     from sts_plugin.model import CodeSettings, Hop, Plan, Setting
 
-__all__ = ["add", "explain"]
+__all__ = ["add", "explain", "plan_lines"]
 
 LINES = (
     "region",
@@ -78,12 +78,16 @@ def explain(options: argparse.Namespace) -> int:
     plan = plan_of(engine, options)
     for call in plan.calls:
         check(call)
-    facts = _facts(engine, plan)
     if options.output == "json":
-        show(json.dumps(facts, indent=2))
+        show(json.dumps(_facts(engine, plan), indent=2))
     else:
-        show("\n".join(_lines(facts, Look.of())))
+        show("\n".join(plan_lines(engine, plan, Look.of())))
     return 0
+
+
+def plan_lines(engine: Engine, plan: Plan, look: Look) -> Iterator[str]:
+    """Yield the lines of a plan as ``explain`` prints it."""
+    return _lines(_facts(engine, plan), look)
 
 
 def _picture(options: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ FaultKind = Literal[
 ]
 
 # What an element holds: text in a group; in a whole result a group, too.
-Element = TypeVar("Element", str, str | Mapping[str, str])
+Element = TypeVar("Element", str, "str | Result")
 
 _HUGE = 8 * 1024 * 1024
 _PAST = "2001-01-01T00:00:00Z"

@@ -33,11 +33,15 @@ SAML_PROVIDER_ARN = f"arn:aws:iam::{_SHARED}:saml-provider/sandbox"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An IAM user with one key, and an MFA device if it has a seed."""
+    """An IAM user with one key, and an MFA device if it has a seed.
+
+    ``lists_mfa_devices``: the user's policies allow iam:ListMFADevices for the user.
+    """
 
     account: str
     name: str
     totp_seed: str | None = field(default=None, repr=False)
+    lists_mfa_devices: bool = True
     user_id: str = field(default_factory=lambda: new_unique_id("AIDA"))
     access_key_id: str = field(default_factory=lambda: new_access_key_id("AKIA"))
     secret_access_key: str = field(default_factory=new_secret, repr=False)
@@ -138,7 +142,7 @@ class Organisation:
     def example(cls) -> "Organisation":
         """Make the organisation of the documentation, with fresh keys and seeds."""
         alice = User(_HOME, "alice", pyotp.random_base32())
-        bob = User(_HOME, "bob")
+        bob = User(_HOME, "bob", lists_mfa_devices=False)
         roles = _example_roles(alice, bob)
         return cls(
             accounts=(_HOME, _SHARED, _PRODUCTION, _PARTNER),

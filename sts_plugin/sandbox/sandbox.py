@@ -145,6 +145,7 @@ class Sandbox(Proofs):
             "AWS_CONFIG_FILE": str(self.folder / "config"),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_IAM": self.endpoint_url,
             "AWS_ENDPOINT_URL_STS": self.endpoint_url,
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "credentials"),
             "NO_PROXY": "127.0.0.1",

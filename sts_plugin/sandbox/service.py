@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sts_plugin.sandbox import iam
 from sts_plugin.sandbox.actions import signed_actions
 from sts_plugin.sandbox.errors import EXPIRED_TOKEN, INVALID_TOKEN, StsError
 from sts_plugin.sandbox.estate import Ask, Estate
@@ -29,6 +30,7 @@ from sts_plugin.sandbox.signature import parse_authorization, verify_signature
 from sts_plugin.sandbox.signin import PATH, Visit, render_refusal, sign_in
 from sts_plugin.sandbox.trust import check_may_call
 from sts_plugin.sandbox.wire import (
+    NAMESPACE,
     Answer,
     Request,
     Result,
@@ -125,20 +127,24 @@ class Service:
         problem: StsError | None,
         fault: Fault | None,
     ) -> Answer:
+        of_iam = facts.parameters.get("Version") == iam.VERSION
+        namespace = iam.NAMESPACE if of_iam else NAMESPACE
         try:
             if problem is not None:
                 raise problem
             if request.path == PATH:
                 answer = self._sign_in(facts)
                 return answer if fault is None else enlarge(fault, answer)
-            result = self._act(request, facts)
+            act = self._act_as_iam if of_iam else self._act
+            result = act(request, facts)
         except StsError as error:
             facts.outcome = error.code
-            render = render_refusal if request.path == PATH else render_error
-            return render(error)
+            if request.path == PATH:
+                return render_refusal(error)
+            return render_error(error, namespace)
         if fault is not None:
             result = damage_result(fault, result)
-        return render_result(facts.action, result)
+        return render_result(facts.action, result, namespace)
 
     def _sign_in(self, facts: _Facts) -> Answer:
         visit = Visit(facts.parameters, self._estate.knobs.now())
@@ -170,7 +176,20 @@ class Service:
         ask = Ask(arguments, now, facts.region, key.expires_at)
         return self._signed[action](self._estate, key.caller, ask)
 
-    def _authenticate(self, request: Request, facts: _Facts, now: datetime) -> Key:
+    def _act_as_iam(self, request: Request, facts: _Facts) -> Result:
+        if facts.action != "ListMFADevices":
+            raise StsError(
+                "InvalidAction",
+                400,
+                f"Could not find operation {facts.action[:64]} for version"
+                f" {iam.VERSION}",
+            )
+        key = self._authenticate(request, facts, self._estate.knobs.now(), "iam")
+        return iam.list_mfa_devices(self._estate, key.caller, facts.parameters)
+
+    def _authenticate(
+        self, request: Request, facts: _Facts, now: datetime, service: str = "sts"
+    ) -> Key:
         authorization = parse_authorization(request)
         facts.access_key_id = authorization.access_key_id[:_LONGEST_NOTE]
         facts.region = authorization.region[:_LONGEST_NOTE]
@@ -180,7 +199,8 @@ class Service:
             raise StsError("InvalidClientTokenId", 403, INVALID_TOKEN)
         # The signature first: without the secret nobody learns that a key
         # existed and has expired.
-        verify_signature(request, authorization, key.secret_access_key, now)
+        secret = key.secret_access_key
+        verify_signature(request, authorization, secret, now, service)
         facts.caller_arn = key.caller.arn
         if key.expires_at is not None and now >= key.expires_at:
             raise StsError("ExpiredToken", 403, EXPIRED_TOKEN)

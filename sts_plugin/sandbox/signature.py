@@ -81,16 +81,20 @@ def parse_authorization(request: Request) -> Authorization:
 
 
 def verify_signature(
-    request: Request, authorization: Authorization, secret: str, now: datetime
+    request: Request,
+    authorization: Authorization,
+    secret: str,
+    now: datetime,
+    service: str = "sts",
 ) -> None:
-    """Refuse a request that was not signed with this secret, now, for STS.
+    """Refuse a request that was not signed with this secret, now, for the service.
 
     Raises ``StsError`` SignatureDoesNotMatch, also for a clock more than five
     minutes off (STS's code for it; only the text tells the difference).
     """
     stamp = request.headers["x-amz-date"]
     _check_clock(stamp, now)
-    _check_scope(authorization, stamp)
+    _check_scope(authorization, stamp, service)
     _check_signed_headers(request, authorization)
     expected = _sign(request, authorization, secret, stamp)
     if not hmac.compare_digest(
@@ -124,14 +128,14 @@ def _check_clock(stamp: str, now: datetime) -> None:
         )
 
 
-def _check_scope(authorization: Authorization, stamp: str) -> None:
+def _check_scope(authorization: Authorization, stamp: str, service: str) -> None:
     if authorization.date != stamp[:8]:
         raise _mismatch(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of"
             " date from HTTP."
         )
-    if authorization.service != "sts":
-        raise _mismatch("Credential should be scoped to correct service: 'sts'.")
+    if authorization.service != service:
+        raise _mismatch(f"Credential should be scoped to correct service: '{service}'.")
     if not _REGION.fullmatch(authorization.region):
         raise _mismatch("Credential should be scoped to a valid region.")
     if authorization.terminator != "aws4_request":

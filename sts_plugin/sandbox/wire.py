@@ -26,7 +26,7 @@ __all__ = [
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 # What an action returns: element name -> text, or a group of elements.
-Result = Mapping[str, str | Mapping[str, str]]
+Result = Mapping[str, "str | Result"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,12 @@ def _malformed() -> StsError:
     )
 
 
-def render_result(action: str, result: Result) -> Answer:
+def render_result(action: str, result: Result, namespace: str = NAMESPACE) -> Answer:
     """Wrap a result as ``<ActionResponse><ActionResult>``."""
     return Answer(
         200,
         _document(
-            f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>'
+            f'<{action}Response xmlns="{namespace}"><{action}Result>'
             f"{_elements(result)}"
             f"</{action}Result><ResponseMetadata><RequestId>{uuid.uuid4()}"
             f"</RequestId></ResponseMetadata></{action}Response>"
@@ -94,13 +94,13 @@ def render_result(action: str, result: Result) -> Answer:
     )
 
 
-def render_error(error: StsError) -> Answer:
+def render_error(error: StsError, namespace: str = NAMESPACE) -> Answer:
     """Wrap a refusal as ``<ErrorResponse>``."""
     fault = "Receiver" if error.status >= 500 else "Sender"  # noqa: PLR2004 (HTTP's 5xx)
     return Answer(
         error.status,
         _document(
-            f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>{fault}</Type>'
+            f'<ErrorResponse xmlns="{namespace}"><Error><Type>{fault}</Type>'
             f"<Code>{escape(error.code)}</Code>"
             f"<Message>{_text(error.message)}</Message></Error>"
             f"<RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"

@@ -47,6 +47,7 @@ def complete(request, environ):
         ("sts-plugin e", ["env", "exec", "explain"]),
         ("sts-plugin explain --profile ", PROFILES),
         ("sts-plugin login --profile p", ["partner", "prod-admin"]),
+        ("sts-plugin configure --source-profile ali", ["alice"]),
         ("sts-plugin login --profile alice --profile bo", ["bob"]),
         ("sts-plugin explain --output m", ["mermaid"]),
         ("sts-plugin mfa re", ["remove"]),
@@ -81,7 +82,7 @@ def test_nothing_is_asked_and_nothing_is_called(complete, sandbox):
 def test_zsh_completes_at_its_prompt(environ, tmp_path):
     one = Tmux(tmp_path, environ)
     one.line("exec zsh -f")
-    one.line("PS1='zsh> '; autoload -Uz compinit; compinit -u -d /dev/null")
+    one.line("PS1='zsh> '; autoload -Uz compinit; compinit -u -D")
     one.line('eval "$(sts-plugin completion zsh)"; echo "ready"')
     one.wait("ready\n")
     one.type("sts-plugin explain --profile prod")

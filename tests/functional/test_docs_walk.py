@@ -25,7 +25,7 @@ from sts_plugin import ini
 from sts_plugin.sandbox import Sandbox
 
 REASONS = {
-    "asks a person, and a keychain",  # test_keys_commands.py, test_mfa_commands.py
+    "asks a person",  # test_configure.py, test_keys_commands.py, test_mfa_commands.py
     "goes on from what is around it",
     "installs packages",  # .ci/run and tox -e build do
     "needs Docker",

@@ -213,3 +213,65 @@ def test_where_iam_is_may_stand_in_the_config(answers, aws, stock):
 def test_an_address_that_is_none_is_told(stock):
     stock(environ={"AWS_ENDPOINT_URL_IAM": "nowhere"})
     refused(ConfigurationError, Iam(Endpoint()).access_keys, "alice", SIGNER)
+
+
+def devices(*serials, marker=""):
+    members = "".join(
+        f"<member><UserName>alice</UserName><SerialNumber>{one}</SerialNumber>"
+        "<EnableDate>2026-03-01T12:30:00Z</EnableDate></member>"
+        for one in serials
+    )
+    more = f"<Marker>{marker}</Marker>" if marker else ""
+    return result(
+        "ListMFADevices",
+        f"<IsTruncated>{'true' if marker else 'false'}</IsTruncated>{more}"
+        f"<MFADevices>{members}</MFADevices>",
+    )
+
+
+DEVICE = "arn:aws:iam::111111111111:mfa/alice"
+
+
+def test_the_devices_of_all_pages_are_listed(iam, answers):
+    key = "arn:aws:iam::111111111111:u2f/user/alice/key"
+    answers.ready = [(200, devices(DEVICE, marker="m")), (200, devices(key))]
+    assert iam.mfa_devices(None, SIGNER) == [DEVICE, key]
+    first, second = (asked for asked, _ in answers.asked)
+    assert (first["Action"], first.keys() & {"UserName", "Marker"}) == (
+        "ListMFADevices",
+        set(),
+    )
+    assert second["Marker"] == "m"
+
+
+def test_a_user_without_a_device_has_none(iam, answers):
+    answers.ready = [(200, devices())]
+    assert iam.mfa_devices("alice", SIGNER) == []
+    assert answers.asked[0][0]["UserName"] == "alice"
+
+
+def test_pages_without_an_end_are_no_answer(iam, answers):
+    answers.ready = [(200, devices(DEVICE, marker="m"))] * 50
+    refused(Unreachable, iam.mfa_devices, None, SIGNER)
+    assert len(answers.asked) == 10
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<html>hello</html>",
+        result("ListMFADevices", ""),
+        devices(DEVICE, marker="m").replace("<Marker>m</Marker>", ""),
+        devices(DEVICE).replace("SerialNumber", "Number"),
+    ],
+)
+def test_an_answer_that_lists_no_devices_is_none(iam, answers, answer):
+    answers.ready = [(200, answer)] * 3
+    refused(Unreachable, iam.mfa_devices, None, SIGNER)
+
+
+def test_who_may_not_list_devices_is_told_what_is_missing(iam, answers):
+    answers.ready = [(403, error("AccessDenied", "not authorized"))]
+    told = refused(Refused, iam.mfa_devices, None, SIGNER)
+    assert told.code == "AccessDenied"
+    assert "iam:ListMFADevices" in told.hint

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from frames import frames_of
 
-from sts_plugin import key_files
+from sts_plugin import aws_files
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.key_files import take_out
 from sts_plugin.model import Setting
@@ -155,13 +155,13 @@ def test_a_file_that_says_something_else_by_now_is_left(file, settings, change):
 def test_a_change_in_the_last_moment_is_noticed(file, settings, monkeypatch):
     text = f"[alice]\n{ID_LINE}\n{SECRET_LINE}\n"
     file.write_text(text)
-    found, make_alike = settings(), key_files._make_alike
+    found, make_alike = settings(), aws_files._make_alike
 
     def meanwhile(*arguments):
         make_alike(*arguments)
         file.write_text(f"{text}[bob]\n")
 
-    monkeypatch.setattr(key_files, "_make_alike", meanwhile)
+    monkeypatch.setattr(aws_files, "_make_alike", meanwhile)
     assert "was changed meanwhile" in refused(found).message
     assert file.read_text() == f"{text}[bob]\n"
     assert {one.name for one in file.parent.iterdir()} <= {"config", "credentials"}
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_replaced_is_left_and_told(
     elif trouble == "second name":
         os.link(file, tmp_path / "second")
     elif trouble == "huge":
-        monkeypatch.setattr(key_files, "BYTES_MAX", 10)
+        monkeypatch.setattr(aws_files, "BYTES_MAX", 10)
     else:
         file.unlink()
     if trouble == "pipe":

@@ -45,7 +45,9 @@ TABLE = {
     "commands": "errors files terminal job_control words",
     "forms": "errors files model",
     "ini": "errors model",
-    "key_files": "errors ini",
+    "aws_files": "",
+    "key_files": "aws_files errors ini",
+    "config_edits": "errors ini",
     "profiles": "errors ini settings",
     "endpoint": "errors model ini",
     "botocore_session": "",
@@ -60,6 +62,7 @@ TABLE = {
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
+    "wrapping": "config_edits errors ourselves profiles source_kinds",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
         " source_kinds chain mfa_settings cache_settings"
@@ -191,6 +194,17 @@ TABLE = {
     "cli.common": "errors memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
+    "cli.diffs": "",
+    "cli.configure": (
+        "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
+        " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
+        " cli.explain cli.look"
+    ),
+    "cli.configure_answers": (
+        "errors limits settings source_kinds cli.common cli.progress"
+    ),
+    "cli.configure_ask": "errors terminal mfa",
+    "cli.configure_file": "aws_files errors ini profiles cli.common cli.diffs",
     "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
@@ -320,6 +334,11 @@ TYPES = {
     "client": "sts chain model",
     "cli.common": "watcher model store",
     "cli.discreet": "cli.common",
+    "cli.diffs": "config_edits cli.look",
+    "cli.configure_answers": "model profiles engine cli.configure_ask",
+    "cli.configure_ask": "device",
+    "cli.configure_file": "ini",
+    "wrapping": "ini model overview",
     "cli.sessions": "model store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
@@ -501,6 +520,7 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 LEVELS = (
     (
+        "aws_files",
         "errors",
         "keys",
         "files",
@@ -544,7 +564,16 @@ LEVELS = (
         "sealing",
     ),
     ("environment", "answers", "console", "signin"),
-    ("commands", "profiles", "key_files", "rules", "store", "mfa_settings", "serve"),
+    (
+        "commands",
+        "config_edits",
+        "profiles",
+        "key_files",
+        "rules",
+        "store",
+        "mfa_settings",
+        "serve",
+    ),
     ("otpauth", "enrolment", "key_records", "keychain", "memory", "cache_settings"),
     (
         "seeds",
@@ -559,7 +588,7 @@ LEVELS = (
     ),
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "ourselves", "sources", "sts"),
-    ("resolve",),
+    ("resolve", "wrapping"),
     ("chain",),
     ("plan", "given"),
     ("engine", "rotation", "background", "overview", "console_session"),

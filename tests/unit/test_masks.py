@@ -19,6 +19,9 @@ from pathlib import Path
 import pytest
 
 import sts_plugin
+from sts_plugin.aws_files import AwsFile
+from sts_plugin.cli.configure_file import ConfigFile
+from sts_plugin.config_edits import Edited
 from sts_plugin.doctor.examine import Machine
 from sts_plugin.enrolment import Enrolled, Record
 from sts_plugin.ini import Section
@@ -39,6 +42,7 @@ HERE = Origin("config", 1)
 PLAIN = {
     "About": "noun instead",
     "Action": "name keys sources",
+    "AwsFile": "path target state",
     "Again": "seconds elsewhere",
     "Answer": "url trouble clock",
     "Asked": "arguments files began",
@@ -51,13 +55,16 @@ PLAIN = {
     "Call": "action profile key origin settings proof lower_duration",
     "Chain": "source links selected",
     "CodeSettings": "process totp_file prompt ways",
+    "ConfigFile": "path file sections",
     "Credentials": "access_key_id expiration account_id",
     "Device": "serial profile file",
+    "Devices": "serials guess",
     "Host": "session chain provider wrapper",
     "Endpoint": (
         "region url legacy profile fallback region_from url_from keys ca_bundle"
     ),
     "Edge": "origin target text",
+    "Edit": "header renamed put removed",  # names and ARNs, of a person's options
     "Enrolled": "serial where added",
     "Entry": "key life label",
     # Its code is AWS's word for the error.
@@ -76,6 +83,7 @@ PLAIN = {
     "Link": "profile action",
     "Look": "colours width lines",
     "Machine": "store platform user",
+    "NewSection": "header values",
     "Mend": "action path mode",
     "Node": "kind lines",
     "Origin": "path line",
@@ -105,6 +113,7 @@ PLAIN = {
     "Way": "works text",
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
+    "Work": "edits left before",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
     "_Ready": "credentials arn seconds",
@@ -113,7 +122,10 @@ PLAIN = {
 # What holds one in the open, or may, and does not show it.
 HIDDEN = {
     "Asked": "environ",
+    "AwsFile": "data",
     "Call": "arguments",
+    "ConfigFile": "text",
+    "Edited": "text pairs",
     "Entry": "document",
     "Known": "metadata",
     "Machine": "environ",
@@ -169,8 +181,15 @@ def credentials():
     return Credentials("AKIA", Secret(CANARY), Secret(CANARY), NOW, "1" * 12)
 
 
+def aws_file():
+    return AwsFile(Path("config"), Path("config"), CANARY.encode(), None)
+
+
 HOLDERS = {
     "Asked": lambda: Asked((), {"AWS_SECRET_ACCESS_KEY": CANARY}, {}, 0),
+    "AwsFile": aws_file,
+    "ConfigFile": lambda: ConfigFile("config", aws_file(), CANARY, {}),
+    "Edited": lambda: Edited(CANARY, ((None, CANARY),)),
     "Secret": lambda: Secret(CANARY),
     "Credentials": credentials,
     "IdentityToken": lambda: IdentityToken(Secret(CANARY), NOW),

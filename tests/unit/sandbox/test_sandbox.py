@@ -144,6 +144,7 @@ def test_the_environment_leads_here_and_nowhere_else(sandbox):
         "PATH": "/bin",
         "AWS_CONFIG_FILE": str(folder / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+        "AWS_ENDPOINT_URL_IAM": sandbox.endpoint_url,
         "AWS_ENDPOINT_URL_STS": sandbox.endpoint_url,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
