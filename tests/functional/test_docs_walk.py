@@ -155,6 +155,15 @@ def test_most_commands_are_run():
     assert sum(block.reason is None for block in shown) > len(shown) / 2
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_what_a_page_outside_of_sphinx_leads_to_is_there(name):
+    # Sphinx looks at the links of all others (tox -e docs).
+    text = (ROOT / name).read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert links
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
 @pytest.mark.parametrize("block", blocks("ini"), ids=str)
 def test_every_profile_of_a_page_can_be_read(block, tmp_path):
     text = block.text if "[" in block.text else f"[profile a]\n{block.text}"
