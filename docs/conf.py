@@ -11,5 +11,13 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
 nitpicky = True
+highlight_language = "text"
+# tox -e links: these answer programs with 403, or are examples and not addresses.
+linkcheck_ignore = [r"https?://127\.0\.0\.1", r"https?://localhost"]
+linkcheck_timeout = 20
+linkcheck_retries = 2
 html_theme = "furo"
+html_title = "sts-plugin"
+html_static_path = ["pages.css"]
+html_css_files = ["pages.css"]
 exclude_patterns = ["_build"]
