@@ -30,5 +30,13 @@ sandbox.__exit__(None, None, None)
 place.cleanup()
 """
 nitpicky = True
+highlight_language = "text"
+# tox -e links: these answer programs with 403, or are examples and not addresses.
+linkcheck_ignore = [r"https?://127\.0\.0\.1", r"https?://localhost"]
+linkcheck_timeout = 20
+linkcheck_retries = 2
 html_theme = "furo"
+html_title = "sts-plugin"
+html_static_path = ["pages.css"]
+html_css_files = ["pages.css"]
 exclude_patterns = ["_build"]
