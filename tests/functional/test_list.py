@@ -131,9 +131,7 @@ def test_a_person_sees_colours_and_a_pipe_gets_none(
     minutes = re.compile(r"\d+ min")  # one may have passed
     shown = COLOUR.sub("", one.screen).replace("\r\n", "\n")
     assert minutes.sub("m", shown) == minutes.sub("m", plain)
-    one = terminal(
-        f"stty cols 400 </dev/tty; sts-plugin {command} >/dev/tty", NO_COLOR="1"
-    )
+    one = terminal(f"sts-plugin {command} >/dev/tty", columns=400, NO_COLOR="1")
     assert one.end()[0] == 0
     assert "\x1b" not in one.screen
 
