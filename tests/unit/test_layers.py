@@ -19,6 +19,9 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "exit_codes": "",
+    "known_keys": "",
+    "known_variables": "",
     "words": "",
     "warm": "",
     "keys": "",
@@ -137,7 +140,7 @@ TABLE = {
     "diagrams": "mfa",
     "doctor": "",
     "doctor.finding": "",
-    "doctor.spelling": "actions profiles",
+    "doctor.spelling": "known_keys profiles",
     "doctor.processes": "doctor.finding ourselves profiles",
     "doctor.profiles": (
         "doctor.finding doctor.processes doctor.spelling ourselves profiles"
@@ -191,9 +194,10 @@ TABLE = {
     "cli.completion": "cli.common",
     "cli.progress": "settings terminal mfa",
     "cli.watcher": "watcher settings terminal locks mfa cli.progress",
-    "cli.common": "errors memory cache mfa engine cli.watcher",
+    "cli.common": "errors exit_codes memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
+    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
     "cli.diffs": "",
     "cli.configure": (
         "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
@@ -205,12 +209,11 @@ TABLE = {
     ),
     "cli.configure_ask": "errors terminal mfa",
     "cli.configure_file": "aws_files errors ini profiles cli.common cli.diffs",
-    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
     ),
-    "cli.running": "core_dumps settings terminal cli.common",
+    "cli.running": "core_dumps exit_codes settings terminal cli.common",
     "cli.serve": (
         "environment errors settings profiles shells engine cli.common cli.execute"
         " cli.supplying"
@@ -258,7 +261,7 @@ TABLE = {
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
     ),
-    "cli.*": "errors document engine cli.* .",
+    "cli.*": "errors document engine exit_codes cli.* .",
     "sandbox.*": "sandbox.*",
     "__main__": "cli core_dumps warm",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
@@ -360,7 +363,7 @@ TYPES = {
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
-    "": "given",
+    "": "errors given",
 }
 # What costs more than a warm run may: imported late, where it is used.
 HEAVY = {
@@ -536,6 +539,9 @@ LEVELS = (
         "watcher",
         "session_names",
         "core_dumps",
+        "exit_codes",
+        "known_keys",
+        "known_variables",
         "warm",
         "words",
         "shells",
