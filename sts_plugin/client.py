@@ -69,6 +69,17 @@ class Client:
     ``token`` / ``assertion``, ``..._file``, ``..._process``
         the text itself, or a file that holds it, or a command that prints it: one of
         the three.
+
+    Every method raises one of ``sts_plugin.errors``: ConfigurationError where a profile
+    or an argument is wrong, before anything is sent where that can be; HumanNeeded
+    where nobody gave an MFA code; Refused for what AWS does not allow; Unreachable.
+
+    >>> jump = Client("jump")
+    >>> jump.credentials().account_id
+    '222222222222'
+    >>> jump.assume_role("arn:aws:iam::333333333333:role/Admin", duration=60)
+    Traceback (most recent call last):
+    sts_plugin.errors.ConfigurationError: ...
     """
 
     def __init__(
@@ -100,6 +111,15 @@ class Client:
         profile's own credentials are temporary. ``mfa_serial`` gets an MFA session
         first, which is shared with every profile behind that device.
         ``provided_contexts`` are assertions by the ARN of their provider.
+
+        >>> reading = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}
+        >>> found = Client("alice").assume_role(
+        ...     "arn:aws:iam::222222222222:role/Audit",
+        ...     duration=timedelta(minutes=30),
+        ...     policy={"Version": "2012-10-17", "Statement": [reading]},
+        ... )
+        >>> found.access_key_id
+        'ASIA...'
         """
         return self._credentials(role_link(role_arn, options))
 
@@ -200,6 +220,11 @@ class Client:
         It needs ``policy`` or ``policy_arns``: without, it would allow nothing, and
         ConfigurationError is raised. ``duration`` is 900 to 129600 seconds.
         Long-term keys only.
+
+        >>> reader = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        >>> found = Client("bob").get_federation_token("guest", policy_arns=[reader])
+        >>> found.session_token
+        <secret>
         """
         return self._issued(
             "GetFederationToken",
@@ -304,6 +329,10 @@ class Client:
         GetWebIdentityToken: one to ten audiences; ``signing_algorithm`` is ES384 or
         RS256; ``duration`` is 60 to 3600 seconds (STS's default: 300). Tokens are not
         cached.
+
+        >>> found = Client("batch").get_web_identity_token("https://example.com")
+        >>> found.token.reveal().count(".")
+        2
         """
         what = "GetWebIdentityToken"
         given = said(

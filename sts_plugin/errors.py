@@ -18,10 +18,17 @@
     ├── Busy                             7   another process held the lock too long
     └── CacheUnusable                    -   never fatal: the run goes on without
 
-Exit code 2 is a wrong command line, 130 is Ctrl-C, 1 is a defect of ours.
+The other exit codes are in ``exit_codes``.
 
 A message is one line and says what is wrong and where; ``hint`` says how to mend
 it. No error carries a credential, an MFA code, a request or a response.
+
+>>> import sts_plugin
+>>> try:
+...     sts_plugin.Client("bob").assume_role("arn:aws:iam::222222222222:role/Audit")
+... except sts_plugin.errors.Refused as error:
+...     error.code, error.exit_code
+('AccessDenied', 5)
 
 Any module may import this one; it imports nothing of ours.
 """

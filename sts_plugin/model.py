@@ -178,7 +178,14 @@ class Credentials:
     """What signs a request.
 
     ``expiration`` is an aware UTC datetime, or None for long-term keys.
-    ``account_id`` is 12 digits where it is known.
+    ``account_id`` is 12 digits where it is known. Secrets are shown by ``reveal()``
+    alone, and such credentials are not pickled.
+
+    >>> found = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("wJalrXUtnFEMI"))
+    >>> found.secret_access_key
+    <secret>
+    >>> found.secret_access_key.reveal()
+    'wJalrXUtnFEMI'
     """
 
     access_key_id: str

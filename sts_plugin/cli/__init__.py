@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sts_plugin import __version__
 from sts_plugin.cli.common import tell
 from sts_plugin.errors import StsPluginError
+from sts_plugin.exit_codes import DEFECT, INTERRUPTED, SIGNALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from sts_plugin.core_dumps import Limits
 
 __all__ = ["build_parser", "run"]
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as of every program that a signal ends (128 + SIGINT)."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "configure": ("configure",),
@@ -77,8 +75,8 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
 
     ``core_limits`` are what this process was given, for the commands it runs.
 
-    0 done, 1 a defect of ours, 2 a wrong command line, 130 Ctrl-C; the others are
-    those of ``errors``. stdout stays empty unless the command succeeded.
+    The codes are those of ``exit_codes``. stdout stays empty unless the command
+    succeeded.
     """
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
         from sts_plugin.cli.completing import complete  # noqa: PLC0415 - for it alone
@@ -86,7 +84,7 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
         return complete(os.environ)
     if sys.stdout is None:  # >&-: better said before anybody is asked for a code
         tell("stdout is closed")
-        return 1
+        return DEFECT
     try:
         with _ending_on_signals():
             words = argparse.Namespace(words=tuple(arguments), core_limits=core_limits)
@@ -108,7 +106,7 @@ def run(arguments: Sequence[str], core_limits: Limits | None = None) -> int:
             f"a defect of sts-plugin {__version__}: {type(error).__name__} in"
             f" {file}:{place.lineno} (please report it)"
         )
-        return 1
+        return DEFECT
     return code
 
 
@@ -131,7 +129,7 @@ def _ending_on_signals() -> Iterator[None]:
     """
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
-        sys.exit(128 + number)
+        sys.exit(SIGNALLED + number)
 
     before = {}
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):

@@ -37,7 +37,11 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "key-info", help="ask AWS which account an access key id belongs to"
     )
-    parser.add_argument("access_key_id", metavar="ACCESS_KEY_ID")
+    parser.add_argument(
+        "access_key_id",
+        metavar="ACCESS_KEY_ID",
+        help="the id of an access key, of anybody's",
+    )
     add_profile(parser)
     add_output(parser)
     parser.set_defaults(command=key_info)

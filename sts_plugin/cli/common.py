@@ -11,6 +11,7 @@ from sts_plugin.cache import Cache
 from sts_plugin.cli.watcher import TerminalWatcher
 from sts_plugin.engine import Engine, chosen_profile
 from sts_plugin.errors import CacheUnusable, StsPluginError
+from sts_plugin.exit_codes import SIGNALLED
 from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import printable
 
@@ -169,7 +170,7 @@ def exit_code(code: int) -> int:
     """
     if os.name == "nt":
         return code - (1 << 32) if code >= 1 << 31 else code
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else SIGNALLED - code
 
 
 def left(until: datetime, now: datetime) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from sts_plugin.cli.common import exit_code, tell
 from sts_plugin.core_dumps import put_back, switch_off
+from sts_plugin.exit_codes import NOT_EXECUTABLE, NOT_FOUND
 from sts_plugin.settings import SIGNAL_SECONDS
 from sts_plugin.terminal import NoTerminal, open_terminal
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from sts_plugin.core_dumps import Limits
 
 __all__ = ["become", "chosen", "missing", "run"]
-
-NOT_FOUND: Final = 127
-NOT_EXECUTABLE: Final = 126
 
 OF_KEYBOARD: Final = frozenset({"SIGINT", "SIGQUIT", "SIGBREAK"})
 """On Windows, Ctrl-Break is one of them, and so is that the console is closed."""

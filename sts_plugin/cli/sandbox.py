@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from sts_plugin.cli.common import exit_code, show, tell
 from sts_plugin.errors import ConfigurationError
+from sts_plugin.exit_codes import NOT_FOUND
 from sts_plugin.terminal import NoTerminal, open_terminal
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ __all__ = ["add", "sandbox"]
 
 FOLDER_VARIABLE = "STS_PLUGIN_SANDBOX"
 """Set inside a sandbox: its folder."""
-
-NOT_FOUND = 127
-"""Exit code of a shell for a command that does not exist."""
 
 
 def add(commands: Subparsers) -> None:

@@ -9,37 +9,16 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
-from sts_plugin.actions import ACTIONS, PROOFS
+from sts_plugin.known_keys import SPELLED
 from sts_plugin.profiles import OWN_PREFIX
 
 __all__ = ["KNOWN", "OURS", "meant"]
 
-OURS: Final = frozenset(
-    {
-        *(key for action in ACTIONS.values() for key in action.keys),
-        *(f"{proof}_{way}" for proof in PROOFS for way in ("file", "process")),
-        "cache_encryption",
-        "credential_source",
-        "duration_fallback",
-        "fallback_endpoint_url",
-        "fallback_region",
-        "include_profile",
-        "keychain",
-        "long_term",
-        "mfa_mode",
-        "mfa_process",
-        "mfa_prompt",
-        "source_profile",
-        "totp_file",
-    }
-)
+OURS: Final = frozenset(key for key, spelling in SPELLED.items() if spelling != "plain")
 """What we look for with the prefix and without it."""
 
 LISTED: Final = """
-aws_access_key_id aws_account_id aws_secret_access_key aws_security_token
-aws_session_token credential_process login_session output region services
-sso_account_id sso_region sso_registration_scopes sso_role_name sso_session
-sso_start_url
+output sso_registration_scopes
 
 account_id_endpoint_mode api_versions auth_scheme_preference ca_bundle csm_client_id
 csm_enabled csm_host csm_port data_path defaults_mode disable_host_prefix_injection
@@ -60,10 +39,10 @@ cli_pager cli_timestamp_format
 chain_mfa mfa_serial_process parent_profile role_duration role_duration_seconds
 x_principal_arn x_security_token_expires
 """
-"""Keys of botocore, of the AWS CLI, and of some tools that are near to one of these."""
+"""Other keys of botocore, of the AWS CLI, and of some tools that are near to these."""
 
 THEIRS: Final = frozenset(LISTED.split())
-KNOWN: Final = OURS | THEIRS
+KNOWN: Final = SPELLED.keys() | THEIRS
 
 SLIPS: Final = {
     "aws_secret_key": "aws_secret_access_key",

@@ -68,6 +68,7 @@ def test_all_of_it_is_taken_away_again(shell, name):
     assert {one for one in left if one.startswith("AWS_")} == {
         "AWS_CONFIG_FILE",
         "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL_IAM",
         "AWS_ENDPOINT_URL_STS",
         "AWS_SHARED_CREDENTIALS_FILE",
     }

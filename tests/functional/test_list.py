@@ -125,15 +125,13 @@ def test_a_person_sees_colours_and_a_pipe_gets_none(
     program.document("audit")
     plain = program(*command.split()).stdout
     assert "\x1b" not in plain
-    one = terminal(f"stty cols 400 </dev/tty; sts-plugin {command} >/dev/tty")
+    one = terminal(f"sts-plugin {command} >/dev/tty", columns=400)
     assert one.end()[0] == 0
     assert COLOUR.search(one.screen)
     minutes = re.compile(r"\d+ min")  # one may have passed
     shown = COLOUR.sub("", one.screen).replace("\r\n", "\n")
     assert minutes.sub("m", shown) == minutes.sub("m", plain)
-    one = terminal(
-        f"stty cols 400 </dev/tty; sts-plugin {command} >/dev/tty", NO_COLOR="1"
-    )
+    one = terminal(f"sts-plugin {command} >/dev/tty", columns=400, NO_COLOR="1")
     assert one.end()[0] == 0
     assert "\x1b" not in one.screen
 
@@ -143,7 +141,7 @@ def test_what_a_terminal_shows_is_as_wide_as_it_is(
     logged_in, program, terminal, command
 ):
     program.document("audit")
-    one = terminal(f"stty cols 80 </dev/tty; sts-plugin {command} >/dev/tty")
+    one = terminal(f"sts-plugin {command} >/dev/tty")
     assert one.end()[0] == 0
     lines = COLOUR.sub("", one.screen).splitlines()
     assert len(lines) >= 3

@@ -109,6 +109,25 @@ def test_a_code_that_takes_long_is_said(terminal, write_config, sandbox, tmp_pat
     assert one.end()[0] == 0
 
 
+def test_a_command_that_asks_for_a_password_is_not_spoken_over(
+    terminal, write_config, sandbox
+):
+    """Another line in the middle of its question would hide it."""
+    command = f"{sys.executable} -c 'import getpass; getpass.getpass()'"
+    config = (sandbox.folder / "config").read_text()
+    write_config(f"{config}\n[profile p]\ncredential_process = {command}\n")
+    one = terminal("sts-plugin credential-process --profile p")
+    one.child.expect_exact("Password: ")
+    # Once one that began later says so, this one would have.
+    sandbox.add_fault(Fault("latency", action="AssumeRole", seconds=3))
+    other = terminal("sts-plugin credential-process --profile batch")
+    other.child.expect_exact(SAID)
+    one.child.sendline("x")
+    assert one.end()[0] == 3
+    assert "waiting" not in one.screen
+    assert other.end()[0] == 0
+
+
 def test_nothing_is_drawn_over_a_question_for_a_password(terminal, sandbox):
     """An editor, a pager and sudo switch the echo off: the keys are theirs."""
     sandbox.add_fault(Fault("latency", action="AssumeRole", seconds=3))

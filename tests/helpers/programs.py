@@ -65,6 +65,7 @@ class Terminal:
     command: str
     environ: dict[str, str]
     folder: Path
+    columns: int = 80
     child: pexpect.spawn = field(init=False)
     echoes: bool = False  # whether the terminal was left as it should be
 
@@ -75,6 +76,7 @@ class Terminal:
             env=self.environ,
             timeout=30,
             encoding="utf-8",
+            dimensions=(24, self.columns),
         )
         self.child.delaybeforesend = None
         self.shown = []
@@ -156,10 +158,10 @@ def terminal(environ, tmp_path):
     """Start a shell command on a terminal of its own."""
     started = []
 
-    def start(command, **variables):
+    def start(command, columns=80, **variables):
         folder = tmp_path / f"terminal{len(started)}"
         folder.mkdir()
-        started.append(Terminal(command, environ | variables, folder))
+        started.append(Terminal(command, environ | variables, folder, columns))
         return started[-1]
 
     yield start

@@ -38,6 +38,7 @@ WANTED = (
     "README.md",
     "SECURITY.md",
     "docs/conf.py",
+    "docs/man/sts-plugin.1",
     "pyproject.toml",
     "setup.cfg",
     "sts_plugin/bin/sts-plugin",
@@ -112,8 +113,9 @@ def check_contents(sdist, wheel):
     if tops != {"sts_plugin", f"{name}.dist-info", f"{name}.data"} or compiled:
         sys.exit(f"{wheel.name} holds {', '.join(sorted([*tops, *compiled]))}")
     launcher = f"{name}.data/scripts/sts-plugin"
-    if data != [launcher] or not modes[launcher] & 0o111:
-        sys.exit(f"{wheel.name} holds {', '.join(data)}, and should a launcher")
+    page = f"{name}.data/data/share/man/man1/sts-plugin.1"
+    if sorted(data) != [page, launcher] or not modes[launcher] & 0o111:
+        sys.exit(f"{wheel.name} holds {', '.join(data)}: not a launcher and a man page")
 
 
 def main():

@@ -20,6 +20,9 @@ TABLE = {
     "errors": "",
     "core_dumps": "",
     "addresses": "",
+    "exit_codes": "",
+    "known_keys": "",
+    "known_variables": "",
     "words": "",
     "warm": "",
     "keys": "",
@@ -138,7 +141,7 @@ TABLE = {
     "diagrams": "mfa",
     "doctor": "",
     "doctor.finding": "",
-    "doctor.spelling": "actions profiles",
+    "doctor.spelling": "known_keys profiles",
     "doctor.processes": "doctor.finding ourselves profiles",
     "doctor.profiles": (
         "doctor.finding doctor.processes doctor.spelling ourselves profiles"
@@ -192,10 +195,11 @@ TABLE = {
     "cli.completion": "cli.common",
     "cli.progress": "settings terminal mfa",
     "cli.watcher": "watcher settings terminal locks mfa cli.progress",
-    "cli.common": "errors memory cache mfa engine cli.watcher",
+    "cli.common": "errors exit_codes memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
     "cli.diffs": "addresses",
+    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
     "cli.configure": (
         "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
@@ -206,12 +210,11 @@ TABLE = {
     ),
     "cli.configure_ask": "errors terminal mfa",
     "cli.configure_file": "aws_files errors ini profiles cli.common cli.diffs",
-    "cli.sandbox": "errors terminal cli.common sandbox.*",
     "cli.execute": (
         "environment errors profiles shells mfa.descriptor engine cli.common"
         " cli.running cli.supplying"
     ),
-    "cli.running": "core_dumps settings terminal cli.common",
+    "cli.running": "core_dumps exit_codes settings terminal cli.common",
     "cli.serve": (
         "environment errors settings profiles shells engine cli.common cli.execute"
         " cli.supplying"
@@ -259,7 +262,7 @@ TABLE = {
     "cli.credentials": (
         "errors watcher settings document background records cli.common"
     ),
-    "cli.*": "errors document engine cli.* .",
+    "cli.*": "errors document engine exit_codes cli.* .",
     "sandbox.*": "sandbox.*",
     "__main__": "cli core_dumps warm",
     "": "client model plugins.*",  # sts_plugin itself: the Python API, and register()
@@ -361,7 +364,7 @@ TYPES = {
     "plugins.botocore": "model chain engine plugins.quick",
     "plugins.*": "model engine",
     "cli.*": "model",
-    "": "given",
+    "": "errors given",
 }
 # What costs more than a warm run may: imported late, where it is used.
 HEAVY = {
@@ -538,6 +541,9 @@ LEVELS = (
         "watcher",
         "session_names",
         "core_dumps",
+        "exit_codes",
+        "known_keys",
+        "known_variables",
         "warm",
         "words",
         "shells",

@@ -77,6 +77,7 @@ PLAIN = {
     "Identity": "account_id arn user_id",
     "IdentityToken": "expiration",
     "KeyRecord": "profile access_key_id added rotating",
+    "Key": "names spelling meaning",
     "Known": "notes due",
     "Ledger": "codes failure unanswered",  # digests
     "Life": "issued expires",
@@ -113,6 +114,7 @@ PLAIN = {
     "Way": "works text",
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
+    "Variable": "names use meaning",
     "Work": "edits left before",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
