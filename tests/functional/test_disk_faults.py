@@ -117,9 +117,14 @@ def test_without_locks_a_crowd_goes_on_and_leaves_no_other_kind_of_lock(bench, e
         )
         for n in range(3)
     ]
+    warned = []
     for process in started:
         out, err = process.communicate(timeout=180)
-        bench.check((process.returncode, out, err.splitlines()), warnings=1)
+        lines = err.splitlines()
+        # Who is late may find what another one has published: that takes no lock.
+        bench.check((process.returncode, out, lines), warnings=len(lines))
+        warned.append(len(lines))
+    assert max(warned) == 1
     assert kinds(cache) == {".json", ".lock"}
     bench.check(bench.run(cache))
 
