@@ -11,6 +11,9 @@ from sts_plugin.warm import hit
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+"""As in exit_codes: a warm hit has no time to import it."""
+
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
@@ -20,10 +23,12 @@ def main() -> NoReturn:
     package = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer than a hit
     if (done := hit(arguments, package)) is not None:
         os._exit(done)
-    from sts_plugin.cli import run  # noqa: PLC0415 - heavy: only where there is no hit
-
     try:
+        from sts_plugin.cli import run  # noqa: PLC0415 - only where there is no hit
+
         code = run(arguments, limits)
+    except KeyboardInterrupt:  # before there is anybody who could say so
+        code = INTERRUPTED
     except SystemExit as end:  # argparse, a signal, a reader that went away
         code = end.code if isinstance(end.code, int) else 0
     _end(code)

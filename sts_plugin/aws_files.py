@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["BACKUPS_MAX", "AwsFile", "back_up", "read"]
+__all__ = ["BACKUPS_MAX", "AwsFile", "back_up", "keep_few", "read"]
 
 BYTES_MAX: Final = 16_777_216
 """Ten thousand profiles have a megabyte; what is larger is no file of profiles."""
@@ -126,8 +126,7 @@ def read(path: Path) -> AwsFile:
 def back_up(file: AwsFile, now: datetime) -> Path:
     """Write what a file holds beside it, for its owner only; return where.
 
-    Beside the link, where it is one: what that leads to may be in a repository. Of
-    these, the newest are kept.
+    Beside the link, where it is one: what that leads to may be in a repository.
     """
     name = f"{file.path.name}.bak-{now:%Y%m%d-%H%M%S}"
     # Behind those of this second: the name of one that was removed would be the oldest.
@@ -149,12 +148,14 @@ def back_up(file: AwsFile, now: datetime) -> Path:
     except OSError:
         backup.unlink(missing_ok=True)
         raise
-    _keep_few(file.path)
     return backup
 
 
-def _keep_few(path: Path) -> None:
-    """Remove the oldest backups: those that are older than the newest few."""
+def keep_few(path: Path) -> None:
+    """Remove the oldest backups of a file: those older than the newest few.
+
+    After the edit: one that fails takes its own backup along, and no other's.
+    """
     for one in sorted(_backups(path), key=_age)[:-BACKUPS_MAX]:
         with contextlib.suppress(OSError):
             one.unlink()

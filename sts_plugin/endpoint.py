@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_plugin.addresses import without_user
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.ini import parse_nested
 from sts_plugin.model import Endpoint
@@ -84,7 +85,7 @@ def _fallback(profile: Profile, url: str) -> Endpoint | None:
     if url and not other:
         raise ConfigurationError(
             f"{region.origin}: {region.key}{region.owner} cannot be asked: the"
-            f" configured endpoint {url} is that of the first region",
+            f" configured endpoint {without_user(url)} is that of the first region",
             hint="add sts_plugin_fallback_endpoint_url",
         )
     return Endpoint(

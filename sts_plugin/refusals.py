@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.addresses import without_user
 from sts_plugin.errors import (
     CallerRejected,
     CodeRefused,
@@ -47,7 +48,8 @@ def failure(error: Exception, what: str, *, service: str = "STS") -> StsPluginEr
         return no_answer(what, f"the answer is not {service}'s")
     told = (*unsent, aws.ReadTimeoutError, aws.ConnectionClosedError)
     # These name the URL. Others may quote a header, and with it the signature.
-    text = str(error) if isinstance(error, told) else type(error).__name__
+    said = without_user(str(error))
+    text = said if isinstance(error, told) else type(error).__name__
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
         return no_answer(
             what,
@@ -58,7 +60,7 @@ def failure(error: Exception, what: str, *, service: str = "STS") -> StsPluginEr
     if isinstance(error, aws.BotoCoreError) or str(error).startswith(
         "Invalid endpoint"
     ):
-        text = str(error)
+        text = said
     return ConfigurationError(
         f"{what} cannot be sent: {text}",
         hint="check region, endpoint_url and the profile's other keys",

@@ -20,7 +20,7 @@ from sts_plugin.profiles import OWN_PREFIX, section_name
 from sts_plugin.source_kinds import kept_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sts_plugin.ini import Section
     from sts_plugin.model import Call, Setting
@@ -32,6 +32,8 @@ __all__ = [
     "changed_plan",
     "needless",
     "process_line",
+    "refuse_bypass",
+    "refuse_override",
     "targets",
     "unwrapped",
     "updated",
@@ -57,6 +59,11 @@ READ_BY_SDKS: Final = (
     "role_session_name",
 )
 """What an SDK needs plain to assume the role itself."""
+
+HEEDED_BY_SDKS: Final = frozenset(
+    {"RoleArn", "RoleSessionName", "ExternalId", "DurationSeconds", "SerialNumber"}
+)
+"""Arguments of a call that SDKs make of these keys."""
 
 PREFERRED: Final = (
     *ROLE_KEYS,
@@ -227,8 +234,8 @@ def _in_place(
             " already, which gives something else",
             hint="remove it, or add another profile for the role",
         )
-    if key := _bypass(profile, less=section.values.keys() & set(ROLE_KEYS)):
-        raise _bypassed(profile, key)
+    if found := _bypass(profile, section):
+        raise _bypassed(profile, found)
     renamed: dict[str, str] = {}
     removed = set()
     for key in ROLE_KEYS:
@@ -246,17 +253,53 @@ def _in_place(
     return edit if renamed or put or removed else None
 
 
-def _bypass(profile: Profile, less: Collection[str] = ()) -> str | None:
-    """Return the key that SDKs would take before a process, were some not there."""
-    seen = {**profile.config, **profile.credentials}  # they know no include_profile
-    taken = {key for key in less if key not in profile.credentials}
-    return next((key for key in PREFERRED if key in seen and key not in taken), None)
+def refuse_bypass(edits: Iterable[Edit | NewSection], after: Profiles) -> None:
+    """Raise if SDKs would not run the ``credential_process`` of a new section.
+
+    They would take what [DEFAULT] says, which counts there as well.
+    """
+    for edit in edits:
+        if isinstance(edit, NewSection) and PROCESS in edit.values:
+            profile = after[section_name(edit.header)[1]]
+            if found := _bypass(profile):
+                raise _bypassed(profile, found)
 
 
-def _bypassed(profile: Profile, key: str) -> ConfigurationError:
-    found = profile.credentials.get(key) or profile.config[key]
+def refuse_override(profile: Profile, said: Mapping[str, str]) -> None:
+    """Raise if a profile says something else than it was to, by plain key.
+
+    The credentials file wins, and so does a key of [DEFAULT] that has our prefix.
+    """
+    for key, value in said.items():
+        found = profile.get(key)
+        if found and found.value != value:
+            raise ConfigurationError(
+                f'{found.origin}: {found.key} wins over what profile "{profile.name}"'
+                " is to say",
+                hint="remove it there, or change it by hand",
+            )
+
+
+def _bypass(profile: Profile, section: Section | None = None) -> Setting | None:
+    """Return what SDKs would take before a process.
+
+    ``section``: were the keys of a role not in it.
+    """
+    seen = dict(profile.config)  # they know no include_profile
+    if section:
+        defaults = section.defaults.settings(profile.name) if section.defaults else {}
+        for key in section.values.keys() & set(ROLE_KEYS):
+            del seen[key]
+            # What the defaults say counts as soon as the section is silent.
+            if key in defaults:
+                seen[key] = defaults[key]
+    seen |= profile.credentials
+    return next((seen[key] for key in PREFERRED if key in seen), None)
+
+
+def _bypassed(profile: Profile, found: Setting) -> ConfigurationError:
     return ConfigurationError(
-        f'{found.origin}: SDKs take {key} of profile "{profile.name}" before a'
+        f'{found.origin}: SDKs take {found.key} of profile "{profile.name}" before a'
         " credential_process",
         hint="move it to another profile, or add a second one for the SDKs with the"
         f" line credential_process = {process_line('sts-plugin', profile.name)}",
@@ -283,13 +326,7 @@ def unwrapped(one: Summary, sections: Mapping[str, Section]) -> Edit | None:
     section = sections.get(one.name)
     if section is None or PROCESS not in section.values:
         raise _elsewhere(profile)
-    calls = one.plan.calls if one.plan else ()
-    if not calls or not _known_to_sdks(calls[-1]) or kept_keys(profile):
-        raise ConfigurationError(
-            f'{process.origin}: SDKs cannot get what profile "{one.name}" gives without'
-            " sts-plugin",
-            hint="remove the line by hand if it is not needed any more",
-        )
+    _refuse_loss(one, section, process)
     renamed: dict[str, str] = {}
     removed = {PROCESS}
     for key in READ_BY_SDKS:
@@ -303,6 +340,37 @@ def unwrapped(one: Summary, sections: Mapping[str, Section]) -> Edit | None:
         else:
             raise _twice(profile, key, "keep the one that is meant")
     return Edit(section.header, renamed, removed=frozenset(removed))
+
+
+def _refuse_loss(one: Summary, section: Section, process: Setting) -> None:
+    """Raise if SDKs would get something else by the plain keys, or nothing."""
+    calls, what = one.plan.calls if one.plan else (), ""
+    if calls and _known_to_sdks(calls[-1]) and not kept_keys(one.profile):
+        lost = _lost(one.profile, section, calls[-1])
+        if lost is None:
+            return
+        what = f": {lost.key} ({lost.origin})"
+    raise ConfigurationError(
+        f'{process.origin}: SDKs cannot get what profile "{one.name}" gives without'
+        f" sts-plugin{what}",
+        hint="remove the line by hand if it is not needed any more",
+    )
+
+
+def _lost(profile: Profile, section: Section, call: Call) -> Setting | None:
+    """Return what SDKs would not see, or not heed, once the keys are plain."""
+    for argument in call.arguments.keys() - HEEDED_BY_SDKS:
+        # A policy, say: without it the role may do more than it was to.
+        if argument in call.settings:
+            return call.settings[argument]
+    for key in READ_BY_SDKS:
+        setting = profile.get(key)
+        if setting is None or (setting.key in section.values and setting.key != key):
+            continue
+        # One that is included, or has our prefix in another place.
+        if setting not in (profile.config.get(key), profile.credentials.get(key)):
+            return setting
+    return None
 
 
 def _known_to_sdks(call: Call) -> bool:

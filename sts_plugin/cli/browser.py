@@ -12,6 +12,7 @@ import contextlib
 import hmac
 import os
 import secrets
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -22,7 +23,7 @@ from sts_plugin import settings
 from sts_plugin.errors import CannotAsk, NoAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sts_plugin.model import Secret
 
@@ -77,11 +78,31 @@ def _opener() -> Callable[[str], bool]:
         raise CannotAsk("there is no browser to open", hint=HINT) from None
 
     def start(url: str) -> bool:
-        with contextlib.suppress(webbrowser.Error):
+        with contextlib.suppress(webbrowser.Error), _quiet_stdout():
             return webbrowser.open(url)
         return False
 
     return start
+
+
+@contextlib.contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Let what a browser prints go to stderr, unless stdout is a terminal.
+
+    Some talk all day, and whoever reads our stdout reads it.
+    """
+    out, err = sys.stdout, sys.stderr
+    if out is None or err is None or out.isatty():
+        yield
+        return
+    out.flush()
+    kept = os.dup(out.fileno())
+    try:
+        os.dup2(err.fileno(), out.fileno())
+        yield
+    finally:
+        os.dup2(kept, out.fileno())
+        os.close(kept)
 
 
 def owner_of(client_port: int, server_port: int) -> int | None:

@@ -41,7 +41,7 @@ def choose(environ: Mapping[str, str] = os.environ) -> str | None:
 
     Raises NoAnswer if nobody does in the time of a prompt, Declined for Ctrl-D.
     """
-    if not _somebody_there():
+    if not _somebody_there(environ):
         return None
     profiles = load_profiles(environ)
     names = [name for name in profiles.profiles if name.strip()]
@@ -57,13 +57,13 @@ def choose(environ: Mapping[str, str] = os.environ) -> str | None:
         raise Declined(what, hint=HINT) from None
 
 
-def _somebody_there() -> bool:
-    """Whether a person sees what we say, and can answer."""
+def _somebody_there(environ: Mapping[str, str]) -> bool:
+    """Whether a person sees what we say, and can answer where a list can be drawn."""
     if sys.stderr is None or not sys.stderr.isatty():
         return False
     try:
         with open_terminal() as terminal:
-            return terminal.is_free()
+            return terminal.is_free() and terminal.moves(environ)
     except (NoTerminal, OSError):
         return False
 

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,8 @@ from sts_plugin.wrapping import (
     added,
     changed_plan,
     needless,
+    refuse_bypass,
+    refuse_override,
     targets,
     unwrapped,
     updated,
@@ -40,7 +42,7 @@ from sts_plugin.wrapping import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.cli.configure_ask import Asker
@@ -113,12 +115,14 @@ def add(commands: Subparsers) -> None:
 class Work:
     """The edits to make, and what was left alone: a line each.
 
-    ``before`` is what every profile gives now, where that is to stay.
+    ``before`` is what every profile gives now, where that is to stay. ``said`` is what
+    the one profile is to say, by plain key.
     """
 
     edits: tuple[Edit | NewSection, ...] = ()
     left: tuple[str, ...] = ()
     before: tuple[Summary, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -165,7 +169,7 @@ def _work(
     if name in profiles or options.unwrap:
         return _there(options, file, profiles, said, asker)
     new = answers(options, profiles, make_engine(), asker)
-    return Work((added(name, new, _ourselves()),))
+    return Work((added(name, new, _ourselves()),), said=new)
 
 
 def _there(
@@ -184,10 +188,10 @@ def _there(
         said = answers(options, profiles, make_engine(), asker)
     if said and said.keys() <= {"mfa_serial", "region"} and _is_user(one):
         edits = with_device(profile, profiles, file.sections, said, command)
-        return Work(tuple(edits))
+        return Work(tuple(edits), said=said)
     if said:
         edit: Edit | NewSection | None = updated(profile, file.sections, said, command)
-        return Work((edit,) if edit else ())
+        return Work((edit,) if edit else (), said=said)
     if options.unwrap:
         edit, why = unwrapped(one, file.sections), ""
     else:
@@ -243,7 +247,7 @@ def _every(profiles: Profiles, file: ConfigFile, *, unwrap: bool) -> Work:
 def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int:
     result = edited(file.text, file.path, work.edits)
     after = load_profiles(os.environ, config=result.text)
-    _judge(file.path, work, after)
+    _judge(file.path, work, after, options.profile)
     look = Look.of()
     show("\n".join(unified(file.path, result.pairs, look)))
     if not options.all:
@@ -276,13 +280,19 @@ def _what(names: Sequence[str]) -> str:
     return f"profile {names[0]}" if len(names) == 1 else f"{len(names)} profiles"
 
 
-def _judge(path: str, work: Work, after: Profiles) -> None:
-    """Raise if the result is not good: nobody is asked about what does not work."""
+def _judge(path: str, work: Work, after: Profiles, name: str) -> None:
+    """Raise if the result is not good: nobody is asked about what does not work.
+
+    ``name`` is the profile that was asked for.
+    """
     names = None if work.before else work.names
     found = {one.name: one for one in summaries(after, os.environ, names)}
-    for name in work.names:
-        if error := found[name].error:
+    for edited_name in work.names:
+        if error := found[edited_name].error:
             raise error
+    refuse_bypass(work.edits, after)
+    if work.said:
+        refuse_override(after[name], work.said)
     if changed := changed_plan(work.before, found):
         raise ConfigurationError(
             f'{path} is left as it is: profile "{changed}" would give something'

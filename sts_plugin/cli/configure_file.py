@@ -72,6 +72,8 @@ class ConfigFile:
             if self.file.state and self._may_be_copied():
                 backup = aws_files.back_up(self.file, now())
             if self.file.replace(data):
+                if backup:
+                    aws_files.keep_few(self.file.path)
                 return backup
             why = "was changed meanwhile, and is left as it is"
         except OSError as error:

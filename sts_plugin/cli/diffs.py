@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from sts_plugin.addresses import without_user
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -38,6 +40,17 @@ KEY: Final = re.compile(
     r"(?<![A-Za-z0-9/+:])(?=[a-z0-9/+]*[A-Z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
 )
 """What a secret access key looks like, and neither a part of an ARN nor a commit."""
+
+SEED: Final = re.compile(
+    r"(?<=otpauth://)\S+|(?<![\w/+:=-])[A-Z2-7]{26,}={0,6}(?![\w=-])"
+)
+"""What the seed of an MFA device looks like: a URI, or base32 of at least 128 bits."""
+
+GOES_ON: Final = re.compile(r"(?P<indent>\s+)(?:-.*|[^\s\[#;=:][^=:]*)")
+"""A line that goes on with the value above it, and is no key of a nested block."""
+
+OURS: Final = re.compile(r"(?:sts-plugin\S*|sts_plugin) credential-process ")
+"""In a command that is ours, which has no secret among its options."""
 
 HIDDEN: Final = "***"
 
@@ -108,12 +121,14 @@ def _masked(line: str) -> str:
     """Return a line without a secret that it may hold, or the options of a command."""
     # They may hold a password; ours hold none.
     process = PROCESS.fullmatch(line)
-    if process and "sts-plugin" not in line and "sts_plugin " not in line:
+    if process and not OURS.search(line):
         return f"{process['head']} ..."
+    if more := GOES_ON.fullmatch(line):
+        return f"{more['indent']}..."
     return _hidden(line)
 
 
 def _hidden(line: str) -> str:
     if (found := SECRET.fullmatch(line)) and not PLACE.search(found["name"]):
         return found["name"] + found["delimiter"] + HIDDEN
-    return KEY.sub(HIDDEN, line)
+    return SEED.sub(HIDDEN, KEY.sub(HIDDEN, without_user(line)))

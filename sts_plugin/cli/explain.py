@@ -10,6 +10,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sts_plugin.addresses import without_user
 from sts_plugin.cli.common import (
     add_output,
     add_profile,
@@ -127,14 +128,18 @@ def _facts(engine: Engine, plan: Plan) -> dict[str, Any]:
         "profile": plan.profile,
         "hops": hops,
         "region": {"value": endpoint.region, "from": endpoint.region_from},
-        "endpoint_url": {"value": endpoint.url, "from": endpoint.url_from},
+        "endpoint_url": {"value": _url(endpoint), "from": endpoint.url_from},
         "fallback_region": {"value": other.region, "from": other.region_from},
-        "fallback_endpoint_url": {"value": other.url, "from": other.url_from},
+        "fallback_endpoint_url": {"value": _url(other), "from": other.url_from},
         "mfa_codes": _codes(plan.codes) if plan.device else None,
         "cache_encryption": _encryption(plan.cache_encryption),
         "notes": list(plan.notes),
         "cache": str(engine.store.path),
     }
+
+
+def _url(endpoint: Endpoint) -> str | None:
+    return without_user(endpoint.url) if endpoint.url else None
 
 
 def _codes(codes: CodeSettings) -> dict[str, str]:

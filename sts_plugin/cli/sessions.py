@@ -119,36 +119,63 @@ def login(options: argparse.Namespace) -> int:
             chosen_profile(given, os.environ) for given in options.profile or [None]
         ]
         plans = [engine.plan(name, explicit=explicit) for name, explicit in chosen]
-    sessions: dict[str, str] = {}
-    profiles: dict[str, str | None] = {}
     # All of them are looked at before anybody is asked.
-    for plan in [_lasting(plan, options.seconds) for plan in plans]:
-        credentials = engine.login(plan, if_needed=options.if_needed)
-        now = datetime.now(UTC)
-        for device, expires in _sessions(engine, plan, last=options.all):
-            if device not in sessions and options.output != "json":
-                show(f"MFA session of {device}: {left(expires, now)} left")
-            sessions.setdefault(device, timestamp(expires))
-        if options.all:
-            continue
-        until = credentials.expiration
-        profiles[plan.profile] = timestamp(until) if until else None
-        if options.output != "json":
-            rest = f"{left(until, now)} left" if until else LONG_TERM
-            show(f"{plan.profile}: {rest}")
+    plans = [_lasting(plan, options.seconds) for plan in plans]
+    got = _Got()
+    try:
+        for plan in plans:
+            credentials = engine.login(plan, if_needed=options.if_needed)
+            until = None if options.all else (plan.profile, credentials.expiration)
+            got.add(_sessions(engine, plan, last=options.all), until)
+    except (StsPluginError, KeyboardInterrupt):
+        # Of all that was asked for it is a part, but it is there.
+        for line in got.lines:
+            tell(line)
+        raise
     if options.output == "json":
-        facts = {
+        show(json.dumps(got.facts(), indent=2))
+    else:
+        show("\n".join(got.lines))
+    return 0
+
+
+class _Got:
+    """What a login got: the ends of sessions and of profiles, and a line for each."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._sessions: dict[str, str] = {}
+        self._profiles: dict[str, str | None] = {}
+
+    def add(
+        self,
+        sessions: Iterable[tuple[str, datetime]],
+        profile: tuple[str, datetime | None] | None,
+    ) -> None:
+        """Add what was got for one plan: devices and a profile, each with its end."""
+        now = datetime.now(UTC)
+        for device, expires in sessions:
+            if device not in self._sessions:
+                self.lines.append(f"MFA session of {device}: {left(expires, now)} left")
+            self._sessions.setdefault(device, timestamp(expires))
+        if profile:
+            name, until = profile
+            rest = f"{left(until, now)} left" if until else LONG_TERM
+            self.lines.append(f"{name}: {rest}")
+            self._profiles[name] = timestamp(until) if until else None
+
+    def facts(self) -> dict[str, list[dict[str, str | None]]]:
+        """Return it as plain JSON values."""
+        return {
             "sessions": [
                 {"mfa_serial": device, "expires": expires}
-                for device, expires in sessions.items()
+                for device, expires in self._sessions.items()
             ],
             "profiles": [
                 {"profile": name, "expires": expires}
-                for name, expires in profiles.items()
+                for name, expires in self._profiles.items()
             ],
         }
-        show(json.dumps(facts, indent=2))
-    return 0
 
 
 def _plans(passed_over: Callable[[str], None]) -> Iterator[Plan]:

@@ -8,7 +8,9 @@ has no modes: there a user's own folder is private.
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,6 +54,15 @@ def aws_file_findings(
         yield from _owned(folder, user)
         yield from _open_to_others(folder, user, least=OTHERS_WRITE, mode=0o700)
     for path, private in ((config, secrets), (credentials, True)):
+        if _no_file(path):
+            yield Finding(
+                "config-unreadable",
+                "warning",
+                "is a folder, a pipe or a loop of links: it counts as empty",
+                path,
+                fix="put a file there, or name another one",
+            )
+            continue  # nobody could enter a folder with a file's mode
         yield from _owned(path, user)
         least = 0o077 if private else OTHERS_WRITE
         yield from _open_to_others(path, user, least=least, mode=0o600)
@@ -66,7 +77,7 @@ def _owned(path: str, user: int) -> Iterator[Finding]:
             "warning",
             "belongs to another user, who can change what it says",
             path,
-            fix=f"chown $(id -un) {path}",
+            fix=f"chown $(id -un) {shlex.quote(path)}",
         )
 
 
@@ -93,14 +104,16 @@ def _open_to_others(
     mend = None
     if found.st_uid == user and not Path(path).is_symlink():
         # No more than it takes: what others may read stays so where that does no harm.
-        right = mode if least != OTHERS_WRITE else found.st_mode & 0o777 & ~OTHERS_WRITE
+        right = mode
+        if least == OTHERS_WRITE:
+            right = stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE
         mend = Mend("chmod", path, right)
     yield Finding(
         "file-mode",
         "error" if everybody else "warning",
         f"{who} can {what} it",
         path,
-        fix=str(mend) if mend else f"chmod {mode:o} {path}",
+        fix=str(mend) if mend else f"chmod {mode:o} {shlex.quote(path)}",
         mend=mend,
     )
 
@@ -128,6 +141,17 @@ def _state(path: str) -> os.stat_result | None:
         return None
     plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
     return found if plain else None  # /dev/null is everybody's
+
+
+def _no_file(path: str) -> bool:
+    """Whether there is something that no SDK reads; /dev/null is empty on purpose."""
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError:
+        return False
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return bool(path) and not (stat.S_ISREG(mode) or stat.S_ISCHR(mode))
 
 
 def key_findings(profiles: Profiles) -> Iterator[Finding]:
@@ -169,13 +193,14 @@ def cache_findings(store: Callable[[], DiskStore], *, user: int) -> Iterator[Fin
     for name, damaged in useless:
         path = folder / name
         what = "an entry of the cache that cannot be read: it counts as absent"
+        mend = Mend("remove", str(path))
         yield Finding(
             "cache-entry" if damaged else "cache-left-over",
             "warning" if damaged else "note",
             what if damaged else "a temporary file of the cache that a crash left",
             str(path),
-            fix=f"rm {path}",
-            mend=Mend("remove", str(path)),
+            fix=str(mend),
+            mend=mend,
         )
 
 

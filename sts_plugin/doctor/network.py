@@ -9,12 +9,12 @@ certificates and FIPS are those of the real calls.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from sts_plugin.addresses import without_user
 from sts_plugin.aws import make_client
 from sts_plugin.doctor.finding import Finding
 from sts_plugin.doctor.probing import at_once
@@ -42,9 +42,6 @@ NETWORK: Final = ("use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle")
 
 FAILED: Final = 500
 """An HTTP status from which on a server speaks of itself."""
-
-USER: Final = re.compile(r"(?<=//)[^/@\s]+@")
-"""What stands before the host in a URL may be a password."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -99,7 +96,7 @@ def network_findings(
 def _of(endpoint: Endpoint, profile: str, answer: Answer) -> Iterator[Finding]:
     where = endpoint.url_from or endpoint.region_from
     parts = urlsplit(answer.url)
-    answer = Answer(*(USER.sub("", text) for text in answer))
+    answer = Answer(*map(without_user, answer))
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         yield Finding(
             "endpoint-plain",

@@ -85,6 +85,7 @@ def test_nobody_is_waited_for_longer_than_at_a_prompt(screen):
         "sts-plugin explain --all",
         "sts-plugin credential-process",
         "sts-plugin explain 2>/dev/null",
+        "TERM=dumb sts-plugin explain",
     ],
 )
 def test_nobody_is_asked_where_it_is_clear_or_not_for_people(screen, command):

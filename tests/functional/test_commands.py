@@ -40,6 +40,22 @@ def test_explain_shows_what_made_the_session_as_it_is(program, sandbox, write_co
     assert f"sts_plugin_session_duration_seconds = 7200  {where}" in shown
 
 
+def test_explain_shows_no_password_of_an_endpoint(program, sandbox, write_config):
+    config = (sandbox.folder / "config").read_text()
+    program.environ["AWS_ENDPOINT_URL_STS"] = "https://me:canary@sts.example"
+    lines = (
+        "[profile prod-admin]\n"
+        "sts_plugin_fallback_region = eu-west-1\n"
+        "sts_plugin_fallback_endpoint_url = https://me:canary@other.example"
+    )
+    write_config(config.replace("[profile prod-admin]", lines))
+    for output in ("tree", "json"):
+        done = program("explain", "--profile", "prod-admin", "--output", output)
+        assert "https://sts.example" in done.stdout
+        assert "https://other.example" in done.stdout
+        assert "canary" not in done.stdout
+
+
 def test_explain_says_until_when_a_hop_is_cached(logged_in, program):
     document = program.document("prod-admin")
     facts = json.loads(program("explain", "--profile", "prod-admin", "--json").stdout)

@@ -506,6 +506,19 @@ def test_a_profile_that_is_there_gets_what_the_options_say(config, configure, pr
     assert "closes a loop" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["there", "new"])
+def test_what_would_not_count_is_not_written(config, configure, sandbox, name):
+    text = f"[DEFAULT]\nsts_plugin_external_id = other\n{config.read_text()}"
+    config.write_text(text)
+    role = "arn:aws:iam::222222222222:role/Audit"
+    said = ("--role-arn", role, "--source-profile", "alice", "--external-id", "mine")
+    profile = {"there": "audit", "new": "mine"}[name]
+    done = configure("--yes", "--profile", profile, "--mfa-serial", "none", *said)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{config}:2: sts_plugin_external_id wins over" in done.stderr
+    assert left_as_it_was(config, text)
+
+
 def test_a_profile_without_credentials_is_asked_about(config, ask, program):
     config.write_text("[default]\nregion = us-west-2\n")
     one = ask("--profile", "default", "--mfa-serial", "none")

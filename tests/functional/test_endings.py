@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -174,3 +175,30 @@ def test_a_prompt_that_was_put_into_the_background_gives_up(terminal, free):
     _, out, err = one.end()
     assert out == ""
     assert "the terminal was closed, or given to another job" in err
+
+
+INTERRUPTED_EARLY = """\
+import sys
+
+class Early:
+    def find_spec(self, name, *_):
+        if name == "sts_plugin.cli":
+            raise KeyboardInterrupt
+
+from sts_plugin.__main__ import main
+
+sys.argv = ["sts-plugin", "list"]
+sys.meta_path.insert(0, Early())
+main()
+"""
+
+
+def test_ctrl_c_while_it_starts_leaves_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_EARLY],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

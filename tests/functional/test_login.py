@@ -45,6 +45,24 @@ def test_login_if_needed_looks_at_the_session_and_not_at_the_role(
     assert again.end()[0] == 0
 
 
+def test_what_was_got_before_a_failure_is_told_and_is_not_the_answer(
+    sandbox, program, write_config
+):
+    config = (sandbox.folder / "config").read_text()
+    write_config(
+        f"{config}\n[profile other]\nrole_arn = arn:aws:iam::222222222222:role/Audit\n"
+        "source_profile = bob\n"
+    )
+    session = "MFA session of arn:aws:iam::111111111111:mfa/alice: "
+    program.environ["STS_PLUGIN_MFA_CODE"] = sandbox.code()
+    done = program("login", "--profile", "audit", "--profile", "other")
+    assert (done.returncode, done.stdout) == (5, "")
+    got, audit, why = done.stderr.splitlines()
+    assert got.startswith(f"sts-plugin: {session}")
+    assert audit.startswith("sts-plugin: audit: ")
+    assert why.startswith("sts-plugin: AWS refused AssumeRole")
+
+
 def test_several_profiles_behind_one_device_are_one_prompt(sandbox, terminal):
     one = terminal(f"{LOGIN} --profile prod-admin --profile partner")
     one.answer(sandbox.code())

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sts_plugin import aws_files
-from sts_plugin.aws_files import BACKUPS_MAX, back_up, read
+from sts_plugin.aws_files import BACKUPS_MAX, back_up, keep_few, read
+from sts_plugin.cli.configure_file import ConfigFile
+from sts_plugin.errors import ConfigurationError
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -133,11 +135,23 @@ def test_the_newest_backups_are_kept_and_what_is_none_of_ours(there):
     ]
     for name in others:
         there.with_name(name).write_bytes(b"x")
-    made = [
-        back_up(read(there), NOW + timedelta(seconds=number // 12)).name
-        for number in range(14)
-    ]
+    made = []
+    for number in range(14):
+        made.append(back_up(read(there), NOW + timedelta(seconds=number // 12)).name)
+        keep_few(there)
     assert names(there.parent) == sorted(["config", *others, *made[-BACKUPS_MAX:]])
+
+
+def test_an_edit_that_fails_takes_no_backup_of_another_one(there):
+    there.write_bytes(b"[profile one]\n")
+    for number in range(BACKUPS_MAX):
+        back_up(read(there), NOW + timedelta(seconds=number))
+    before = names(there.parent)
+    file = ConfigFile.read({"AWS_CONFIG_FILE": str(there)})
+    there.write_bytes(b"[profile other]\n")
+    with pytest.raises(ConfigurationError, match="was changed meanwhile"):
+        file.write("[profile mine]\n", lambda: NOW + timedelta(minutes=1))
+    assert names(there.parent) == before
 
 
 def test_a_full_disk_leaves_no_half_of_a_backup(there, monkeypatch):

@@ -99,8 +99,17 @@ HIDDEN = {
     f"#aws_secret_access_key={KEY}": "#aws_secret_access_key=***",
     f"; old: {KEY}": "; old: ***",
     "my_password = x": "my_password = ***",
+    "endpoint_url = https://me:pw@sts": "endpoint_url = https://sts",
+    "# otpauth://totp/a?secret=JBSWY3DP": "# otpauth://***",
+    "# device: JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP": "# device: ***",
     "mfa_process = pass --key x": "mfa_process = pass ...",
     "  credential_process = vault -p x": "  credential_process = vault ...",
+    "credential_process = /a/sts-plugin-vault -p x": (
+        "credential_process = /a/sts-plugin-vault ..."
+    ),
+    "    --password x": "    ...",
+    "    vault x": "    ...",
+    "    -p=x": "    ...",
 }
 OPEN = [
     "web_identity_token_file = /tmp/token",
@@ -111,6 +120,9 @@ OPEN = [
     "credential_process = '/a b/python' -m sts_plugin credential-process --profile x",
     "aws_access_key_id = AKIAIOSFODNN7EXAMPLE",
     "# the token: see the wiki",
+    "    # of alice",
+    "    max_concurrent_requests = 20",
+    "role_arn = arn:aws:iam::222222222222:role/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "# 0123456789abcdef0123456789abcdef01234567",
 ]
 
@@ -128,7 +140,7 @@ def test_what_is_none_is_shown(line):
 
 
 def test_which_files_hold_a_secret():
-    secrets = [line for line in HIDDEN if "_process" not in line]
+    secrets = [line for line in HIDDEN if not HIDDEN[line].endswith("...")]
     for line in secrets:
         assert holds_secret(f"[a]\r\n{line}\r\n")
     # The options of a command are no secret that a copy would spread.

@@ -73,6 +73,44 @@ def test_what_others_can_read_or_change_is_told_and_mended(
     assert of_files(home) == []
 
 
+def test_a_folder_in_the_place_of_a_file_gets_no_mode_of_a_file(tmp_path):
+    for name in ("config", "credentials"):
+        (tmp_path / name).mkdir(mode=0o755)
+    found = of_files(tmp_path, secrets=True)
+    assert [one.check for one in found] == ["config-unreadable"] * 2
+    assert [one.mend for one in found] == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop"])
+def test_what_no_sdk_reads_is_told(home, kind):
+    (home / "config").unlink()
+    if kind == "pipe":
+        os.mkfifo(home / "config", 0o600)
+    else:
+        (home / "config").symlink_to("config")
+    (found,) = of_files(home)
+    assert (found.check, found.where) == ("config-unreadable", str(home / "config"))
+
+
+def test_a_folder_keeps_what_its_mode_says_besides(home):
+    home.chmod(0o2777)
+    (found,) = of_files(home)
+    assert found.mend == Mend("chmod", str(home), 0o2755)
+
+
+def test_a_fix_can_be_pasted_whatever_the_path_is_called(tmp_path):
+    home = tmp_path / "a; rm b"
+    home.mkdir()
+    (home / "credentials").touch(mode=0o600)
+    found = of_files(home, user=ME + 1 if ME else 0)
+    if ME == 0:
+        os.chown(home / "credentials", 4711, 4711)
+        (home / "credentials").chmod(0o644)
+        found = of_files(home)
+    assert found
+    assert all(str(home) not in one.fix.replace(f"'{home}", "") for one in found)
+
+
 def no_store():
     raise AssertionError("no cache is needed here")
 

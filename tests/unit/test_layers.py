@@ -19,6 +19,7 @@ ROOT = Path(sts_plugin.__file__).parent
 TABLE = {
     "errors": "",
     "core_dumps": "",
+    "addresses": "",
     "exit_codes": "",
     "known_keys": "",
     "known_variables": "",
@@ -52,7 +53,7 @@ TABLE = {
     "key_files": "aws_files errors ini",
     "config_edits": "errors ini",
     "profiles": "errors ini settings",
-    "endpoint": "errors model ini",
+    "endpoint": "addresses errors model ini",
     "botocore_session": "",
     "actions": "errors model forms profiles",
     "service_model": "",
@@ -116,7 +117,7 @@ TABLE = {
     "proofs": "errors files saml settings model tokens guard commands forms",
     "quiet": "",
     "skew": "settings",
-    "refusals": "errors skew",
+    "refusals": "addresses errors skew",
     "retries": "errors settings",
     "aws": "deadline settings model quiet refusals",
     "direct": "settings service_model",
@@ -150,7 +151,7 @@ TABLE = {
     "doctor.files": "doctor.finding errors folders source_kinds",
     "doctor.mending": "errors",
     "doctor.probing": "",
-    "doctor.network": "aws doctor.finding doctor.probing refusals skew",
+    "doctor.network": "addresses aws doctor.finding doctor.probing refusals skew",
     "doctor.prompts": (
         "doctor.finding errors terminal mfa.dialog mfa.display mfa.gnupg keychain"
     ),
@@ -197,8 +198,8 @@ TABLE = {
     "cli.common": "errors exit_codes memory cache mfa engine cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
+    "cli.diffs": "addresses",
     "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
-    "cli.diffs": "",
     "cli.configure": (
         "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
@@ -230,8 +231,8 @@ TABLE = {
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
-        "diagrams document forms graph limits model overview profiles cli.common"
-        " cli.look"
+        "addresses diagrams document forms graph limits model overview profiles"
+        " cli.common cli.look"
     ),
     "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
@@ -523,6 +524,7 @@ def test_the_table_allows_a_module_no_more_than_it_uses(module):
 
 LEVELS = (
     (
+        "addresses",
         "aws_files",
         "errors",
         "keys",

@@ -115,7 +115,7 @@ PLAIN = {
     "UserKey": "access_key_id created active",
     "Want": "name scope signer person",
     "Variable": "names use meaning",
-    "Work": "edits left before",
+    "Work": "edits left before said",
     "_Command": "process apart",
     "_Place": "stdin stderr apart",
     "_Ready": "credentials arn seconds",

@@ -178,6 +178,18 @@ def test_what_the_network_did_says_whether_aws_may_have_heard_us(
     assert CANARY not in found.line
 
 
+def test_no_password_of_a_url_is_told():
+    url = f"http://me:{CANARY}@127.0.0.1"
+    for error in (
+        aws_errors.EndpointConnectionError(endpoint_url=url),
+        aws_errors.ProxyConnectionError(proxy_url=url),
+        ValueError(f"Invalid endpoint: {url}"),
+    ):
+        found = failure(error, "the call")
+        assert "http://127.0.0.1" in found.message
+        assert CANARY not in found.line
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

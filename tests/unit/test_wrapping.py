@@ -23,6 +23,7 @@ from sts_plugin.wrapping import (
     changed_plan,
     needless,
     process_line,
+    refuse_bypass,
     targets,
     unwrapped,
     updated,
@@ -44,7 +45,8 @@ class Bench:
         self.text = textwrap.dedent(config)
         self.aws.write(self.text, credentials)
         self.profiles = load_profiles(self.aws.environ)
-        self.sections = profile_sections(sections_of(self.text, "config"))
+        path = self.profiles.config_path
+        self.sections = profile_sections(sections_of(self.text, path))
         self.before = tuple(summaries(self.profiles, self.aws.environ))
         return {one.name: one for one in self.before}
 
@@ -302,6 +304,11 @@ IN_THE_WAY = {
         KEYS,
         "SDKs take role_arn",
     ),
+    "the defaults, below its own": (
+        f"[DEFAULT]\nrole_arn = {AUDIT}2\n[profile p]\n{ROLE}",
+        KEYS,
+        "config:2: SDKs take role_arn",
+    ),
     "another role with the prefix": (
         f"[profile p]\n{ROLE}sts_plugin_role_arn = {AUDIT}2\n",
         KEYS,
@@ -334,6 +341,20 @@ NO_WAY_BACK = {
     "a token of a command": (
         f"[profile p]\nrole_arn = {AUDIT}\nweb_identity_token_process = x\n{LINE} p\n",
         "without sts-plugin",
+    ),
+    "a policy": (
+        f"[profile p]\nsts_plugin_role_arn = {AUDIT}\nsource_profile = alice\n"
+        f"policy_arns = arn:aws:iam::aws:policy/ReadOnlyAccess\n{LINE} p\n",
+        r"without sts-plugin: policy_arns \(.*config:4\)",
+    ),
+    "a role that is included": (
+        f"[profile base]\n{ROLE}[profile p]\ninclude_profile = base\n{LINE} p\n",
+        r"without sts-plugin: role_arn \(.*config:2\)",
+    ),
+    "a role of the defaults": (
+        f"[DEFAULT]\nsts_plugin_role_arn = {AUDIT}\n[profile p]\n"
+        f"sts_plugin_source_profile = alice\n{LINE} p\n",
+        r"without sts-plugin: sts_plugin_role_arn \(.*config:2\)",
     ),
     "two that differ": (
         f"[profile p]\nsts_plugin_role_arn = {AUDIT}\nrole_arn = {AUDIT}2\n"
@@ -420,6 +441,16 @@ def test_a_new_profile_is_found_by_its_name_however_it_is_called(bench, name):
     stock = botocore.session.Session()
     stock.set_config_variable("config_file", str(bench.aws.config))
     assert stock.full_config["profiles"][name]["credential_process"] == line
+
+
+@pytest.mark.parametrize("default", [f"role_arn = {AUDIT}2", "sso_account_id = 1"])
+def test_a_new_profile_that_the_defaults_would_hide_is_refused(bench, default):
+    bench.write(f"[DEFAULT]\n{default}\n[profile x]\n")
+    new = added("p", {"role_arn": AUDIT, "source_profile": "alice"}, "sts-plugin")
+    text = edited(bench.text, "config", [new]).text
+    after = load_profiles(bench.aws.environ, config=text)
+    with pytest.raises(ConfigurationError, match="config:2: SDKs take"):
+        refuse_bypass([new], after)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\x1bb", "a\u2028b"])
