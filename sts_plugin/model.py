@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "KINDS",
     "MFA_WAYS",
     "UNSIGNED_ACTIONS",
     "Call",

@@ -9,10 +9,12 @@ what is cached is told by whoever has one, by the keys of the plan.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from sts_plugin.errors import ConfigurationError, NothingHere
 from sts_plugin.limits import check
+from sts_plugin.model import KINDS as CALL_KINDS
+from sts_plugin.model import SourceKind
 from sts_plugin.plan import make_plan
 
 if TYPE_CHECKING:
@@ -21,7 +23,16 @@ if TYPE_CHECKING:
     from sts_plugin.model import Call, Plan, Setting
     from sts_plugin.profiles import Profile, Profiles
 
-__all__ = ["Served", "Summary", "served", "summaries"]
+__all__ = ["KINDS", "Served", "Summary", "served", "summaries"]
+
+KINDS: Final = (
+    "role",
+    *CALL_KINDS.values(),
+    *(kind for kind in get_args(SourceKind) if kind != "given"),  # by no profile
+    "none",
+    "broken",
+)
+"""What the kind of a Summary can be."""
 
 ARN_PARTS: Final = 6
 ACCOUNT: Final = 4

@@ -21,7 +21,7 @@ from sts_plugin.cli.common import (
 )
 from sts_plugin.cli.look import Cell, Look
 from sts_plugin.document import timestamp
-from sts_plugin.overview import summaries
+from sts_plugin.overview import KINDS, summaries
 from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--kind",
         metavar="KIND",
+        choices=KINDS,
         help="only of this kind, such as role, session, static, sso or broken",
     )
     parser.add_argument(

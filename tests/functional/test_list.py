@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from sts_plugin.overview import KINDS
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas.json"
 COLOUR = re.compile(r"\x1b\[\d*m")
 
 
@@ -74,6 +78,17 @@ def test_a_row_tells_what_a_profile_gives(program, sandbox):
 )
 def test_profiles_are_chosen_by_what_they_are(program, options, found):
     assert names(program, *options) == found
+
+
+def test_a_kind_that_there_is_not_is_a_wrong_command_line(program):
+    done = program("list", "--kind", "roles")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "broken" in done.stderr  # one of those that there are
+
+
+def test_every_kind_that_is_told_can_be_asked_for():
+    schema = json.loads(SCHEMAS.read_text())["$defs"]["list"]["items"]
+    assert set(schema["properties"]["kind"]["enum"]) == set(KINDS)
 
 
 def test_what_is_cached_is_told(logged_in, program):
