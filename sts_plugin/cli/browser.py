@@ -35,18 +35,20 @@ CONNECTIONS: Final = Path("/proc/net/tcp")
 """Where Linux says which user each connection belongs to."""
 
 
-def hand_over(
+def hand_over(  # noqa: PLR0913 - most are a test's
     address: Secret,
     *,
     opener: Callable[[str], bool] | None = None,
     seconds: float = settings.BROWSER_SECONDS,
     grace_seconds: float = settings.BROWSER_GRACE_SECONDS,
     owner: Callable[[int, int], int | None] | None = None,
+    watched: bool = True,
 ) -> bool:
     """Have a browser open an address; return whether somebody else asked for it, too.
 
-    They did not get it. Raises CannotAsk where there is no browser, NoAnswer where none
-    came for the page in time.
+    They did not get it. ``watched``: there is a terminal, and the browser may be one
+    that runs there until somebody leaves it. Raises CannotAsk where there is no
+    browser, NoAnswer where none came for the page in time.
     """
     with _Page(address, owner or owner_of) as page:
         open_page = opener or _opener()
@@ -65,7 +67,8 @@ def hand_over(
         page.over.wait(seconds)
         if not page.taken:
             raise NoAnswer("no browser came for the sign-in page", hint=HINT)
-        starter.join()  # a browser on this very terminal runs in there
+        # A browser of the terminal, started where there is none, has nobody to end it.
+        starter.join(None if watched else grace_seconds)
         return page.refused
 
 

@@ -156,7 +156,7 @@ def console(options: argparse.Namespace) -> int:
     else:
         # Once, in a line that stays: it may be a browser on this very terminal.
         with progress("a browser", settings.BROWSER_SECONDS, shared=True):
-            spied = hand_over(address)
+            spied = hand_over(address, watched=sys.stdout.isatty())
         _tell_end(profile, ready.credentials.account_id, ends)
         if spied:
             tell("another user of this machine asked for the page, and did not get it")

@@ -222,3 +222,18 @@ def test_no_browser_at_all_is_said_at_once(mocker):
     mocker.patch.object(webbrowser, "get", side_effect=webbrowser.Error("none"))
     with pytest.raises(CannotAsk, match="no browser to open"):
         hand_over(ADDRESS)
+
+
+def test_a_browser_that_never_ends_is_waited_for_at_a_terminal_alone():
+    ended, left = threading.Event(), []
+
+    def stays(url):
+        get(url)
+        left.append(ended.wait(60))
+        return True
+
+    try:
+        hand_over(ADDRESS, opener=stays, grace_seconds=0.01, watched=False)
+        assert left == []
+    finally:
+        ended.set()
