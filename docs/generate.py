@@ -48,7 +48,7 @@ COMMANDS_PAGE = """\
 This page is what the program says of itself: `sts-plugin COMMAND --help`. The exit
 codes are in the [reference](reference.md#exit-codes).
 
-Where `--profile` is not given, `AWS_PROFILE` names the profile; on a terminal a person may
+Where `--profile` is not given, `AWS_PROFILE` names the profile; on a terminal you may
 [choose one](shell.md#a-profile-from-a-list). stdout carries what was
 asked for; all else goes to stderr. In a pipe, and with `NO_COLOR`, there are no
 colours.

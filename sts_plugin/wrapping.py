@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "added",
-    "changed_plan",
+    "changed_plans",
     "needless",
     "process_line",
     "refuse_bypass",
@@ -396,18 +396,19 @@ def _twice(profile: Profile, key: str, hint: str) -> ConfigurationError:
     )
 
 
-def changed_plan(before: Sequence[Summary], after: Mapping[str, Summary]) -> str | None:
-    """Return a profile that gives something else than before, or None.
+def changed_plans(before: Sequence[Summary], after: Mapping[str, Summary]) -> list[str]:
+    """Return the profiles that give something else than before.
 
     The keys of a plan digest everything that changes its answer.
     """
+    changed = []
     for one in before:
         if one.plan is None:
             continue
         now = after[one.name].plan
         if now is None or _keys(one) != _keys(after[one.name]):
-            return one.name
-    return None
+            changed.append(one.name)
+    return changed
 
 
 def _keys(one: Summary) -> list[str]:

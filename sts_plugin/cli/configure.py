@@ -29,7 +29,7 @@ from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, section_name
 from sts_plugin.wrapping import (
     added,
-    changed_plan,
+    changed_plans,
     needless,
     refuse_bypass,
     refuse_override,
@@ -255,6 +255,8 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
         [one] = summaries(after, os.environ, work.names[-1:])
         if one.plan:
             show("\n".join(["", *plan_lines(engine, one.plan, look)]))
+    for name in _dependants(file, work, after)[:LEFT_MAX]:
+        tell(f'profile "{name}" goes through it, and changes with it')
     if options.dry_run:
         tell("nothing is written: --dry-run")
         return 0
@@ -276,6 +278,16 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
     return 0
 
 
+def _dependants(file: ConfigFile, work: Work, after: Profiles) -> list[str]:
+    """Return the other profiles that give something else by what one is to say."""
+    if not work.said:
+        return []
+    before = summaries(load_profiles(os.environ, config=file.text), os.environ)
+    found = {one.name: one for one in summaries(after, os.environ)}
+    changed = changed_plans(list(before), found)
+    return [name for name in changed if name not in work.names]
+
+
 def _what(names: Sequence[str]) -> str:
     return f"profile {names[0]}" if len(names) == 1 else f"{len(names)} profiles"
 
@@ -293,9 +305,9 @@ def _judge(path: str, work: Work, after: Profiles, name: str) -> None:
     refuse_bypass(work.edits, after)
     if work.said:
         refuse_override(after[name], work.said)
-    if changed := changed_plan(work.before, found):
+    if changed := changed_plans(work.before, found):
         raise ConfigurationError(
-            f'{path} is left as it is: profile "{changed}" would give something'
+            f'{path} is left as it is: profile "{changed[0]}" would give something'
             " else than now",
             hint="see docs/migrate.md, and make the change by hand",
         )

@@ -256,6 +256,18 @@ def test_options_say_it_all_and_nobody_is_asked(config, configure, sandbox):
     assert sandbox.journal.count("ListMFADevices") == 0
 
 
+def test_whoever_goes_through_a_profile_is_told_of_as_it_changes(configure):
+    audit = "arn:aws:iam::222222222222:role/Audit"
+    done = configure("--dry-run", "--profile", "jump", "--role-arn", audit)
+    assert done.returncode == 0
+    told = 'sts-plugin: profile "prod-admin" goes through it, and changes with it'
+    assert told in done.stderr.splitlines()
+    assert '"partner"' not in done.stderr
+    # What changes nothing but the profile itself is not worth a word.
+    done = configure("--dry-run", "--profile", "audit", "--role-arn", BATCH)
+    assert "goes through it" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["a b", "ümläut", 'say "so"', "$HOME", "-x"])
 def test_a_stock_client_runs_us_for_a_profile_however_it_is_called(
     config, configure, environ, name, sandbox

@@ -20,7 +20,7 @@ from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, profile_sections
 from sts_plugin.wrapping import (
     added,
-    changed_plan,
+    changed_plans,
     needless,
     process_line,
     refuse_bypass,
@@ -63,7 +63,7 @@ class Bench:
         text = edited(self.text, "config", [edit]).text
         after = load_profiles(self.aws.environ, config=text)
         found = {one.name: one for one in summaries(after, self.aws.environ)}
-        assert changed_plan(self.before, found) is None
+        assert changed_plans(self.before, found) == []
         return text
 
 
@@ -467,4 +467,4 @@ def test_a_plan_that_would_change_is_noticed(bench):
     after = bench.write(
         changed, KEYS + KEYS.replace("alice", "bob").replace("7E", "8E")
     )
-    assert changed_plan(before, after) == "p"
+    assert changed_plans(before, after) == ["p", "q"]
