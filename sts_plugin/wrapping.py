@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sts_plugin.ini import Section
-    from sts_plugin.model import Call, Setting
+    from sts_plugin.model import Setting
     from sts_plugin.overview import Summary
     from sts_plugin.profiles import Profile, Profiles
 
 __all__ = [
+    "PROCESS",
+    "READ_BY_SDKS",
     "added",
     "changed_plans",
+    "elsewhere",
     "needless",
     "process_line",
     "refuse_bypass",
     "refuse_override",
     "targets",
-    "unwrapped",
+    "twice",
     "updated",
     "with_device",
     "wrapped",
@@ -59,11 +62,6 @@ READ_BY_SDKS: Final = (
     "role_session_name",
 )
 """What an SDK needs plain to assume the role itself."""
-
-HEEDED_BY_SDKS: Final = frozenset(
-    {"RoleArn", "RoleSessionName", "ExternalId", "DurationSeconds", "SerialNumber"}
-)
-"""Arguments of a call that SDKs make of these keys."""
 
 PREFERRED: Final = (
     *ROLE_KEYS,
@@ -107,7 +105,7 @@ def wrapped(
     if one.kind == "session" and not kept_keys(profile):
         return _second(profile, profiles, command)
     if (section := sections.get(one.name)) is None:
-        raise _elsewhere(profile)
+        raise elsewhere(profile)
     return _in_place(profile, section, {}, command)
 
 
@@ -170,7 +168,7 @@ def updated(
     """
     section = sections.get(profile.name)
     if section is None:
-        raise _elsewhere(profile)
+        raise elsewhere(profile)
     put = {}
     for key, value in said.items():
         own = key in ROLE_KEYS or OWN_PREFIX + key in section.values
@@ -247,7 +245,7 @@ def _in_place(
         elif section.values[own] == section.values[key] or own in put:
             removed.add(key)
         else:
-            raise _twice(profile, key, "remove the plain one if it is not meant")
+            raise twice(profile, key, "remove the plain one if it is not meant")
     put = {key: one for key, one in put.items() if section.values.get(key) != one}
     edit = Edit(section.header, renamed, put, frozenset(removed))
     return edit if renamed or put or removed else None
@@ -306,80 +304,8 @@ def _bypassed(profile: Profile, found: Setting) -> ConfigurationError:
     )
 
 
-def unwrapped(one: Summary, sections: Mapping[str, Section]) -> Edit | None:
-    """Return what gives a profile its plain keys back; None: it has them.
-
-    Raises ConfigurationError where SDKs could not do without us.
-    """
-    profile = one.profile
-    process = profile.credentials.get(PROCESS) or profile.config.get(PROCESS)
-    if process is None or not is_ours(process):
-        return None
-    if not leads_home(profile, process):
-        raise ConfigurationError(
-            f'{process.origin}: profile "{one.name}" says nothing but whose credentials'
-            " sts-plugin gives",
-            hint="remove the section by hand if it is not needed any more",
-        )
-    if one.error:
-        raise one.error
-    section = sections.get(one.name)
-    if section is None or PROCESS not in section.values:
-        raise _elsewhere(profile)
-    _refuse_loss(one, section, process)
-    renamed: dict[str, str] = {}
-    removed = {PROCESS}
-    for key in READ_BY_SDKS:
-        own = OWN_PREFIX + key
-        if own not in section.values:
-            continue
-        if key not in section.values:
-            renamed[own] = key
-        elif section.values[own] == section.values[key]:
-            removed.add(own)
-        else:
-            raise _twice(profile, key, "keep the one that is meant")
-    return Edit(section.header, renamed, removed=frozenset(removed))
-
-
-def _refuse_loss(one: Summary, section: Section, process: Setting) -> None:
-    """Raise if SDKs would get something else by the plain keys, or nothing."""
-    calls, what = one.plan.calls if one.plan else (), ""
-    if calls and _known_to_sdks(calls[-1]) and not kept_keys(one.profile):
-        lost = _lost(one.profile, section, calls[-1])
-        if lost is None:
-            return
-        what = f": {lost.key} ({lost.origin})"
-    raise ConfigurationError(
-        f'{process.origin}: SDKs cannot get what profile "{one.name}" gives without'
-        f" sts-plugin{what}",
-        hint="remove the line by hand if it is not needed any more",
-    )
-
-
-def _lost(profile: Profile, section: Section, call: Call) -> Setting | None:
-    """Return what SDKs would not see, or not heed, once the keys are plain."""
-    for argument in call.arguments.keys() - HEEDED_BY_SDKS:
-        # A policy, say: without it the role may do more than it was to.
-        if argument in call.settings:
-            return call.settings[argument]
-    for key in READ_BY_SDKS:
-        setting = profile.get(key)
-        if setting is None or (setting.key in section.values and setting.key != key):
-            continue
-        # One that is included, or has our prefix in another place.
-        if setting not in (profile.config.get(key), profile.credentials.get(key)):
-            return setting
-    return None
-
-
-def _known_to_sdks(call: Call) -> bool:
-    if call.action == "AssumeRoleWithWebIdentity":
-        return call.proof is not None and call.proof.how == "file"
-    return call.action == "AssumeRole"
-
-
-def _elsewhere(profile: Profile) -> ConfigurationError:
+def elsewhere(profile: Profile) -> ConfigurationError:
+    """Return what is said where it is not the section that says it."""
     return ConfigurationError(
         f'{profile.origin}: profile "{profile.name}" has no section of its own in the'
         " config file, or not with these keys",
@@ -387,7 +313,8 @@ def _elsewhere(profile: Profile) -> ConfigurationError:
     )
 
 
-def _twice(profile: Profile, key: str, hint: str) -> ConfigurationError:
+def twice(profile: Profile, key: str, hint: str) -> ConfigurationError:
+    """Return what is said of a key that is there plain and with our prefix."""
     setting: Setting | None = profile.config.get(key)
     return ConfigurationError(
         f'{setting.origin if setting else profile.origin}: profile "{profile.name}" has'

@@ -27,6 +27,7 @@ from sts_plugin.errors import ConfigurationError
 from sts_plugin.mfa import printable
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, section_name
+from sts_plugin.unwrapping import unwrapped
 from sts_plugin.wrapping import (
     added,
     changed_plans,
@@ -34,7 +35,6 @@ from sts_plugin.wrapping import (
     refuse_bypass,
     refuse_override,
     targets,
-    unwrapped,
     updated,
     with_device,
     wrapped,

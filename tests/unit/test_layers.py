@@ -67,6 +67,7 @@ TABLE = {
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
     "wrapping": "config_edits errors ourselves profiles source_kinds",
+    "unwrapping": "config_edits errors ourselves profiles source_kinds wrapping",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
         " source_kinds chain mfa_settings cache_settings"
@@ -201,7 +202,8 @@ TABLE = {
     "cli.diffs": "addresses",
     "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
     "cli.configure": (
-        "config_edits errors mfa overview profiles wrapping cli.common cli.confirm"
+        "config_edits errors mfa overview profiles unwrapping wrapping cli.common"
+        " cli.confirm"
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
         " cli.explain cli.look"
     ),
@@ -342,6 +344,7 @@ TYPES = {
     "cli.configure_answers": "model profiles engine cli.configure_ask",
     "cli.configure_ask": "device",
     "cli.configure_file": "ini",
+    "unwrapping": "ini model overview",
     "wrapping": "ini model overview",
     "cli.sessions": "model store",
     "cli.explain": "engine",
@@ -597,7 +600,7 @@ LEVELS = (
     ("mfa", "limits", "proofs", "source_kinds", "iam"),
     ("calling", "ourselves", "sources", "sts"),
     ("resolve", "wrapping"),
-    ("chain",),
+    ("chain", "unwrapping"),
     ("plan", "given"),
     ("engine", "rotation", "background", "overview", "console_session"),
     ("graph",),

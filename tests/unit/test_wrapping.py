@@ -18,6 +18,7 @@ from sts_plugin.ini import sections_of
 from sts_plugin.key_records import KeyRecord
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, profile_sections
+from sts_plugin.unwrapping import unwrapped
 from sts_plugin.wrapping import (
     added,
     changed_plans,
@@ -25,7 +26,6 @@ from sts_plugin.wrapping import (
     process_line,
     refuse_bypass,
     targets,
-    unwrapped,
     updated,
     wrapped,
 )
