@@ -217,7 +217,9 @@ def _programs():
         def __init__(self, words, **options):
             flags = options.pop("creationflags", 0)
             note = {"words": list(map(str, words)), "creationflags": flags}
-            if path := os.environ.get(STARTED):
+            # A text is what Python's own platform asks the shell of Windows.
+            path = os.environ.get(STARTED)
+            if path and not isinstance(words, str):
                 with pathlib.Path(path).open("a") as file:
                     print(json.dumps(note), file=file)
             if options.get("preexec_fn") or options.get("pass_fds"):
@@ -249,6 +251,10 @@ def _libraries():
     msvcrt.get_osfhandle = lambda descriptor: descriptor
     msvcrt.kbhit, msvcrt.getwch = (lambda: False), (lambda: "\r")
     sys.modules["msvcrt"] = msvcrt
+    # Since Python 3.12 shutil asks whether the current folder is looked in: it is.
+    shutil._winapi = types.SimpleNamespace(
+        NeedCurrentDirectoryForExePath=lambda _name: True
+    )
 
 
 def enter():
