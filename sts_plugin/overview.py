@@ -20,10 +20,10 @@ from sts_plugin.plan import make_plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sts_plugin.model import Call, Plan, Setting
+    from sts_plugin.model import Call, Plan
     from sts_plugin.profiles import Profile, Profiles
 
-__all__ = ["KINDS", "Served", "Summary", "served", "summaries"]
+__all__ = ["KINDS", "Served", "Summary", "name_and_account", "served", "summaries"]
 
 KINDS: Final = (
     "role",
@@ -116,29 +116,30 @@ def _summary(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Summa
     return Summary(profile, last.kind, account, role, mfa, plan)
 
 
+def name_and_account(arn: str) -> tuple[str, str]:
+    """Return what stands for the name in an ARN, and its account; "" for none.
+
+    Of a text that is no ARN: itself.
+    """
+    parts = arn.split(":", ARN_PARTS - 1)
+    return (parts[-1], parts[ACCOUNT]) if len(parts) == ARN_PARTS else (arn, "")
+
+
 def _account(call: Call) -> str:
     """Return the account that a call's answer belongs to, where the call tells it."""
     for name in ("RoleArn", "SerialNumber", "TargetPrincipal"):
         text = call.arguments.get(name) or ""
         if text.isdecimal():  # AssumeRoot takes an account alone
             return text
-        parts = text.split(":", ARN_PARTS - 1)
-        if len(parts) == ARN_PARTS and parts[ACCOUNT]:
-            return parts[ACCOUNT]
+        if account := name_and_account(text)[1]:
+            return account
     return ""
 
 
 def _said(profile: Profile) -> str:
     """Return the account that a profile itself names."""
-    named: Iterable[Setting | None] = map(
-        profile.get, ("aws_account_id", "sso_account_id", "mfa_serial")
-    )
-    for setting in named:
-        if setting is None:
-            continue
-        if setting.value.isdecimal() and setting.key.endswith("account_id"):
+    for key in ("aws_account_id", "sso_account_id"):
+        if (setting := profile.get(key)) and setting.value.isdecimal():
             return setting.value
-        parts = setting.value.split(":", ARN_PARTS - 1)
-        if len(parts) == ARN_PARTS:
-            return parts[ACCOUNT]
-    return ""
+    device = profile.get("mfa_serial")
+    return name_and_account(device.value)[1] if device else ""

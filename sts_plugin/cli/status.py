@@ -21,7 +21,7 @@ from sts_plugin.cli.common import (
 from sts_plugin.cli.look import Cell, Look
 from sts_plugin.document import timestamp
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.overview import Served, served
+from sts_plugin.overview import Served, name_and_account, served
 from sts_plugin.profiles import load_profiles
 from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from sts_plugin.store import Entry
 
 __all__ = ["add", "status"]
-
-ARN_PARTS = 6
 
 NAMED = 3
 """How many of the profiles that an entry serves are named in a row."""
@@ -114,10 +112,10 @@ def _row(
     lasts = max((life.expires - life.issued).total_seconds(), 1.0)
     known = serves.get(entry.key) or Served(label.get("caller", ""), ())
     bar = look.bar((life.expires - now).total_seconds() / lasts)
-    name, account = _named(label.get("subject", ""))
+    name, account = name_and_account(label.get("subject", ""))
     return (
         label.get("kind", ""),
-        Cell(name, "strong"),
+        Cell(name.removeprefix("role/"), "strong"),
         account,
         known.source,
         Cell(left(life.expires, now), bar.style),
@@ -126,14 +124,6 @@ def _row(
         _clock(_renewal(entry), now),
         _names(known.profiles),
     )
-
-
-def _named(subject: str) -> tuple[str, str]:
-    """Return the name and the account of what an entry is about."""
-    parts = subject.split(":", ARN_PARTS - 1)
-    if len(parts) < ARN_PARTS:
-        return subject, ""
-    return parts[-1].removeprefix("role/"), parts[ARN_PARTS - 2]
 
 
 def _clock(moment: datetime, now: datetime) -> str:

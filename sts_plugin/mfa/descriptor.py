@@ -1,6 +1,6 @@
 """A seed from a file descriptor that whoever started us left open for it.
 
-    STS_PLUGIN_TOTP_FD=3 sts-plugin login 3< <(op read op://work/aws/seed)
+    STS_PLUGIN_TOTP_FD=3 sts-plugin login 3< <(op read op://Private/aws/seed)
 
 So it stands in no file and in no environment. It is read once, for the process:
 a descriptor is the process's, and a pipe gives nothing twice.
