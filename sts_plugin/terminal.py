@@ -14,7 +14,6 @@ import time
 from typing import TYPE_CHECKING
 
 from sts_plugin.device import NoTerminal, insist_on_foreground
-from sts_plugin.drawing import Drawing
 from sts_plugin.settings import PROMPT_TICK_SECONDS as TICK_SECONDS
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from sts_plugin.device import Terminal
 
 __all__ = [
-    "Drawing",
     "NoTerminal",
     "in_foreground",
     "open_terminal",
@@ -95,6 +93,8 @@ def read_hidden_line(
     ``lines`` are drawn anew when they change. Raises as ``read_line`` does, and
     InterruptedError as soon as ``abandoned``.
     """
+    from sts_plugin.drawing import Drawing  # noqa: PLC0415 - most runs draw nothing
+
     drawing = Drawing(terminal, environ)
     shown: list[str] = []
 

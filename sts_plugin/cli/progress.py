@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from sts_plugin import settings
 from sts_plugin.mfa import printable
-from sts_plugin.terminal import Drawing, NoTerminal, open_terminal, write
+from sts_plugin.terminal import NoTerminal, open_terminal, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sts_plugin.device import Terminal
+    from sts_plugin.drawing import Drawing
 
 __all__ = ["progress"]
 
@@ -60,6 +61,8 @@ def _say(line: str, until: float | None, ended: threading.Event) -> None:
 def _count_down(line: str, until: float | None, ended: threading.Event) -> None:
     if ended.wait(settings.PROGRESS_AFTER_SECONDS):
         return
+    from sts_plugin.drawing import Drawing  # noqa: PLC0415 - most things take no time
+
     with contextlib.suppress(NoTerminal, OSError), open_terminal() as terminal:
         drawing = Drawing(terminal, os.environ)
         try:

@@ -14,7 +14,6 @@ from sts_plugin.cli.progress import progress
 from sts_plugin.locks import terminal_session
 from sts_plugin.mfa import printable
 from sts_plugin.terminal import (
-    Drawing,
     NoTerminal,
     in_foreground,
     open_terminal,
@@ -59,6 +58,8 @@ class TerminalWatcher(Watcher):
             super().wait(line, max(0.0, until - time.monotonic()), why=why)
 
     def _count_down(self, terminal: Terminal, lines: list[str], until: float) -> None:
+        from sts_plugin.drawing import Drawing  # noqa: PLC0415 - most runs do not wait
+
         *above, last = map(printable, lines)
         drawing = Drawing(terminal, os.environ)
         try:

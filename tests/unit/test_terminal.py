@@ -19,8 +19,8 @@ from herd import await_that
 from ptys import Pty, Screen, foreground
 
 from sts_plugin import terminal as module
+from sts_plugin.drawing import Drawing
 from sts_plugin.terminal import (
-    Drawing,
     NoTerminal,
     in_foreground,
     open_terminal,
