@@ -290,9 +290,10 @@ def test_a_silence_that_took_half_of_a_run_is_no_passing_trouble(
 
 
 def test_the_time_of_a_run_is_that_of_all_its_calls(sts, sandbox, alice, monkeypatch):
-    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 1.0)
+    # What is left is to be less than half a second, and enough for a busy machine.
+    monkeypatch.setattr("sts_plugin.settings.RUN_SECONDS_MAX", 1.5)
     sts = Sts(sts._endpoint)
-    sandbox.add_fault(Fault("latency", seconds=0.7, times=2))
+    sandbox.add_fault(Fault("latency", seconds=1.0, times=2))
     sts.call(BATCH, alice, {})
     with pytest.raises(Unreachable, match="none in 0 seconds"):
         sts.call(BATCH, alice, {})
