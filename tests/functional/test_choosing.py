@@ -65,8 +65,8 @@ def test_whoever_wants_none_gets_out(screen, sandbox, key, said, code):
     assert said in shown
     assert not re.search("^ran$", shown, re.MULTILINE)
     assert sandbox.journal.calls() == ()
-    one.line("stty -a | grep -o ' echo '; echo asked")  # as it was
-    assert " echo" in one.wait("asked\n")
+    one.line("stty -a | grep -c ' echo '; echo asked $?")  # as it was
+    assert "\n1\nasked 0" in one.wait("asked 0")
 
 
 def test_nobody_is_waited_for_longer_than_at_a_prompt(screen):
@@ -90,8 +90,8 @@ def test_nobody_is_waited_for_longer_than_at_a_prompt(screen):
 )
 def test_nobody_is_asked_where_it_is_clear_or_not_for_people(screen, command):
     one = screen()
-    one.line(f"{command} >/dev/null; echo ended")
-    assert "Profile:" not in one.wait("ended\n")
+    one.line(f"{command} >/dev/null; echo ended $((1 + 1))")
+    assert "Profile:" not in one.wait("ended 2")
 
 
 def test_a_default_with_credentials_is_taken_as_everywhere(screen, sandbox):
@@ -100,8 +100,8 @@ def test_a_default_with_credentials_is_taken_as_everywhere(screen, sandbox):
     role = "role_arn = arn:aws:iam::222222222222:role/Batch\nsource_profile = alice\n"
     config.write_text(text.replace("[default]\n", f"[default]\n{role}"))
     one = screen()
-    one.line("sts-plugin explain | head -1; echo ended")
-    shown = one.wait("ended\n")
+    one.line("sts-plugin explain | head -1; echo ended $?")
+    shown = one.wait("ended 0")
     assert "Profile:" not in shown
     assert "\ndefault\n" in shown
 

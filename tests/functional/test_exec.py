@@ -325,11 +325,12 @@ def test_the_endpoint_ends_with_the_command(run, environ):
 def test_one_code_at_the_terminal_and_the_command_has_it_afterwards(
     sandbox, terminal, how
 ):
-    inner = "read line </dev/tty; echo got $line"
+    inner = "echo ready >/dev/tty; read line </dev/tty; echo got $line"
     one = terminal(
         f"sts-plugin exec {' '.join(how)} --profile audit -- sh -c {shlex.quote(inner)}"
     )
     one.answer(sandbox.code())
+    one.child.expect_exact("ready")
     one.child.sendline("hello")
     assert one.end() == (0, "got hello\n", "")
     assert one.prompts == 1

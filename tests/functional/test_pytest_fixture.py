@@ -24,7 +24,12 @@ def test_the_fixture_gives_a_running_sandbox(tmp_path):
     file = tmp_path / "test_theirs.py"
     file.write_text(TESTS, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            # Without it, it would end by removing what all runs before ours left.
+            *("--basetemp", tmp_path / "theirs"),
+            file,
+        ],
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         capture_output=True,

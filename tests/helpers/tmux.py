@@ -52,7 +52,10 @@ class Tmux:
         return self._run("capture-pane", "-p").rstrip()
 
     def wait(self, text):
-        """Return the screen, once it shows a text."""
+        """Return the screen, once it shows a text.
+
+        Not one that is in the line typed: the shell shows that too, and at once.
+        """
         deadline = time.monotonic() + 30
         while text not in (screen := self.screen):
             assert time.monotonic() < deadline, f"{text!r} is not on\n{screen}"
