@@ -35,10 +35,11 @@ def test_one_prompt_serves_clients_of_every_kind(sandbox, terminal, world, tmp_p
         f" echo $? >{tmp_path}/code.{number}) &"
         for number, (client, profile) in enumerate(members)
     ]
-    shell = terminal(" ".join(jobs) + " wait; :", **world.environ)
+    patient = {"STS_PLUGIN_PROMPT_SECONDS": "300"}  # a busy machine starts them slowly
+    shell = terminal(" ".join(jobs) + " wait; :", **world.environ, **patient)
     # Nobody answers before all are there and wait, but for those who run no process.
     running = [client for client, _ in members if client in CLIENTS]
-    await_that(lambda: len(world.runs) >= len(running))
+    await_that(lambda: len(world.runs) >= len(running), 300)
     shell.answer(sandbox.code())
     shell.child.timeout = 120
     assert shell.end()[0] == 0

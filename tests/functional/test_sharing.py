@@ -34,8 +34,8 @@ def herd(terminal, tmp_path):
 
 @pytest.fixture
 def asked(terminal):
-    """A process that is asking, on a terminal of its own."""
-    one = terminal(ONE)
+    """A process that is asking, on a terminal of its own; for as long as it takes."""
+    one = terminal(ONE, STS_PLUGIN_PROMPT_SECONDS="300")
     one.child.expect_exact("): ")
     return one
 
@@ -78,11 +78,17 @@ def test_a_refusal_of_the_last_code_is_shared(asked, herd, sandbox):
     assert sandbox.journal.count() == 3
 
 
-def test_an_unanswered_prompt_is_shared(terminal, herd):
-    asked = terminal(ONE, STS_PLUGIN_PROMPT_SECONDS="12")
+def test_an_unanswered_prompt_is_shared(terminal, herd, tmp_path):
+    pid = tmp_path / "pid"
+    asked = terminal(
+        f"sh -c 'echo $$ >{pid}; exec {ONE}'", STS_PLUGIN_PROMPT_SECONDS="5"
+    )
     asked.child.expect_exact("): ")
+    # Its time may be over before all of them wait: it goes on once they do.
+    os.kill(int(pid.read_text()), signal.SIGSTOP)
     waiters = herd()
     waiters.wait_for_notices()
+    os.kill(int(pid.read_text()), signal.SIGCONT)
     assert asked.end()[0] == 4
     assert waiters.end() == {4}
     assert waiters.prompts == 0

@@ -56,7 +56,7 @@ class Tmux:
 
         Not one that is in the line typed: the shell shows that too, and at once.
         """
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while text not in (screen := self.screen):
             assert time.monotonic() < deadline, f"{text!r} is not on\n{screen}"
             time.sleep(0.02)
