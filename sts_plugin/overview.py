@@ -18,12 +18,20 @@ from sts_plugin.model import SourceKind
 from sts_plugin.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sts_plugin.model import Call, Plan
     from sts_plugin.profiles import Profile, Profiles
 
-__all__ = ["KINDS", "Served", "Summary", "name_and_account", "served", "summaries"]
+__all__ = [
+    "KINDS",
+    "Served",
+    "Summary",
+    "name_and_account",
+    "plans",
+    "served",
+    "summaries",
+]
 
 KINDS: Final = (
     "role",
@@ -73,6 +81,19 @@ def summaries(
     """
     for name in profiles.profiles if names is None else names:
         yield _summary(profiles, name, environ)
+
+
+def plans(
+    profiles: Profiles,
+    environ: Mapping[str, str],
+    passed_over: Callable[[ConfigurationError], None],
+) -> Iterator[Plan]:
+    """Yield the plan of each profile that has one; tell of those that are wrong."""
+    for one in summaries(profiles, environ):
+        if one.error:
+            passed_over(one.error)
+        if one.plan:
+            yield one.plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from sts_plugin import settings
 from sts_plugin.background import silent
 from sts_plugin.cli.browser import hand_over
 from sts_plugin.cli.common import add_output, add_profile, left, make_engine, show, tell
+from sts_plugin.cli.login import span
 from sts_plugin.cli.progress import progress
-from sts_plugin.cli.sessions import span
 from sts_plugin.console import destination, find_place, login_address, partition_in
 from sts_plugin.console_session import as_user, ends_in_a_user, session_seconds
 from sts_plugin.document import timestamp

@@ -119,6 +119,34 @@ def test_login_all_passes_over_what_is_broken_and_says_so(seeded, program):
     assert "broken" in line
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_login_all_goes_on_where_one_device_fails(sandbox, program, rewritten, options):
+    other = "sts_plugin_mfa_serial = arn:aws:iam::111111111111:mfa/lost"
+    rewritten(
+        ROLE.format("a", "Audit", "alice", other),
+        ROLE.format("b", "Audit", "alice", "DEVICE"),
+    )
+    done = program("login", "--all", *options)
+    assert (done.returncode, done.stdout) == (4, "")
+    failed, got = done.stderr.splitlines()
+    assert "mfa/lost" in failed
+    assert got == f"sts-plugin: MFA session of {ALICE}: 11 h 59 min left"
+    assert sandbox.journal.count("GetSessionToken", outcome="ok") == 1
+
+
+def test_login_all_ends_with_a_ctrl_c(sandbox, terminal, rewritten):
+    other = "sts_plugin_mfa_serial = arn:aws:iam::111111111111:mfa/lost"
+    rewritten(
+        ROLE.format("a", "Audit", "alice", other),
+        ROLE.format("b", "Audit", "alice", "DEVICE"),
+    )
+    one = terminal("sts-plugin login --all")
+    one.child.expect_exact("mfa/lost")
+    one.child.sendintr()
+    assert one.end()[0] == 130
+    assert sandbox.journal.calls() == ()
+
+
 def test_login_all_without_a_device_is_an_error(program, write_config):
     write_config("[profile bob]\nregion = us-east-1\n")
     done = program("login", "--all")

@@ -227,9 +227,10 @@ TABLE = {
     "cli.browser": "errors settings",
     "cli.console": (
         "background console console_session document engine errors settings signin"
-        " cli.browser cli.common cli.progress cli.sessions"
+        " cli.browser cli.common cli.login cli.progress"
     ),
-    "cli.sessions": "errors document overview profiles engine cli.common",
+    "cli.login": "errors document overview profiles engine cli.common",
+    "cli.logout": "errors overview profiles engine cli.common",
     "cli.ask": "errors files document client cli.common cli.progress",
     "cli.look": "mfa widths",
     "cli.explain": (
@@ -346,7 +347,8 @@ TYPES = {
     "cli.configure_file": "ini",
     "unwrapping": "ini model overview",
     "wrapping": "ini model overview",
-    "cli.sessions": "model store",
+    "cli.login": "model",
+    "cli.logout": "store",
     "cli.explain": "engine",
     "cli.listing": "profiles",
     "cli.status": "store",

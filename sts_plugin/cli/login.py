@@ -1,4 +1,4 @@
-"""Commands that get and forget sessions: ``login`` and ``logout``."""
+"""The command that gets sessions before they are needed: ``login``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from sts_plugin.cli.common import (
     add_output,
-    add_profile,
     left,
     make_engine,
-    plan_of,
     show,
     tell,
 )
@@ -27,18 +25,17 @@ from sts_plugin.errors import (
     ConfigurationError,
     StsPluginError,
 )
-from sts_plugin.overview import summaries
+from sts_plugin.overview import plans
 from sts_plugin.profiles import load_profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from sts_plugin.cli.common import Subparsers
     from sts_plugin.engine import Engine
     from sts_plugin.model import Plan
-    from sts_plugin.store import Entry
 
-__all__ = ["add", "login", "logout", "span"]
+__all__ = ["add", "login", "span"]
 
 SPAN: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?")
 
@@ -49,7 +46,7 @@ LONG_TERM: Final = "long-term keys, without expiry"
 
 
 def add(commands: Subparsers) -> None:
-    """Add the commands of this module."""
+    """Add the command of this module."""
     parser = commands.add_parser(
         "login",
         help="get a new MFA session now, so that nobody is asked later",
@@ -83,17 +80,6 @@ def add(commands: Subparsers) -> None:
     )
     add_output(parser)
     parser.set_defaults(command=login, chosen="several")
-    parser = commands.add_parser("logout", help="forget what is cached")
-    which = parser.add_mutually_exclusive_group()
-    add_profile(which)
-    which.add_argument(
-        "--device",
-        metavar="ARN",
-        help="of an MFA device: its sessions, and all that was got with them",
-    )
-    which.add_argument("--all", action="store_true", help="of every profile")
-    add_output(parser)
-    parser.set_defaults(command=logout)
 
 
 def span(text: str) -> int:
@@ -113,25 +99,36 @@ def login(options: argparse.Namespace) -> int:
     """Get a new session for each profile or device, and say until when that will do."""
     engine = make_engine()
     if options.all:
-        plans = _of_every_device()
+        wanted = _of_every_device()
     else:
         chosen = [
             chosen_profile(given, os.environ) for given in options.profile or [None]
         ]
-        plans = [engine.plan(name, explicit=explicit) for name, explicit in chosen]
+        wanted = [engine.plan(name, explicit=explicit) for name, explicit in chosen]
     # All of them are looked at before anybody is asked.
-    plans = [_lasting(plan, options.seconds) for plan in plans]
+    wanted = [_lasting(plan, options.seconds) for plan in wanted]
     got = _Got()
+    failed = 0
     try:
-        for plan in plans:
-            credentials = engine.login(plan, if_needed=options.if_needed)
+        for plan in wanted:
+            try:
+                credentials = engine.login(plan, if_needed=options.if_needed)
+            except StsPluginError as error:
+                if not options.all:
+                    raise
+                # The next device is another one: what was wrong here need not be there.
+                tell(error.line)
+                failed = failed or error.exit_code
+                continue
             until = None if options.all else (plan.profile, credentials.expiration)
             got.add(_sessions(engine, plan, last=options.all), until)
     except (StsPluginError, KeyboardInterrupt):
         # Of all that was asked for it is a part, but it is there.
-        for line in got.lines:
-            tell(line)
+        got.tell()
         raise
+    if failed:
+        got.tell()
+        return failed
     if options.output == "json":
         show(json.dumps(got.facts(), indent=2))
     else:
@@ -164,6 +161,11 @@ class _Got:
             self.lines.append(f"{name}: {rest}")
             self._profiles[name] = timestamp(until) if until else None
 
+    def tell(self) -> None:
+        """Say on stderr what was got, where that is not all that was asked for."""
+        for line in self.lines:
+            tell(line)
+
     def facts(self) -> dict[str, list[dict[str, str | None]]]:
         """Return it as plain JSON values."""
         return {
@@ -178,20 +180,12 @@ class _Got:
         }
 
 
-def _plans(passed_over: Callable[[str], None]) -> Iterator[Plan]:
-    """Yield the plan of every profile that has one; tell of those that are wrong."""
-    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
-    for one in summaries(load_profiles(environ), environ):
-        if one.error:
-            passed_over(one.error.line)
-        if one.plan:
-            yield one.plan
-
-
 def _of_every_device() -> list[Plan]:
     """Return a plan for each device that a profile names: as far as its code goes."""
     found: dict[str, Plan] = {}
-    for plan in _plans(lambda line: tell(f"passed over: {line}")):
+    environ = dict(os.environ)  # ten thousand plans look into it: that is slow
+    profiles = load_profiles(environ)
+    for plan in plans(profiles, environ, lambda e: tell(f"passed over: {e.line}")):
         for number, call in enumerate(plan.calls, start=1):
             known = found.get(call.mfa_serial) if call.mfa_serial else plan
             session = call.action == "GetSessionToken"
@@ -233,91 +227,3 @@ def _sessions(
         for hop in plan.calls if last else plan.calls[:-1]:
             if hop.mfa_serial and (entry := engine.store.read(hop.key)):
                 yield hop.mfa_serial, entry.life.expires
-
-
-def logout(options: argparse.Namespace) -> int:
-    """Remove the cached entries of a profile or a device, or every one.
-
-    A session is shared: to forget it for one profile is to forget it for all that
-    stand behind the same device.
-    """
-    engine = make_engine()
-    try:
-        if options.all:
-            count = engine.store.clear()
-        elif options.device is not None:
-            count = _removed(engine, _of_device(engine, options.device))
-        else:
-            count = _removed(engine, _of_profile(engine, options))
-    except CacheUnusable as error:
-        raise StsPluginError(
-            f"what is cached could not be forgotten: {error.message}", hint=error.hint
-        ) from None
-    if options.output == "json":
-        show(json.dumps({"forgotten": count}, indent=2))
-    else:
-        show(f"{count} {'entry' if count == 1 else 'entries'} forgotten")
-    return 0
-
-
-def _removed(engine: Engine, entries: Iterable[Entry]) -> int:
-    """Remove entries, each once, and return how many there were."""
-    unique = {entry.key: entry for entry in entries}
-    for entry in unique.values():
-        engine.store.remove(entry)
-    return len(unique)
-
-
-def _of_profile(engine: Engine, options: argparse.Namespace) -> list[Entry]:
-    """Return what the profile stands on, and what was once got for it.
-
-    The label finds what another region or an older text of the profile left behind,
-    and the entries of a profile that is gone or broken.
-    """
-    name, _ = chosen_profile(options.profile, os.environ)
-    found = [
-        entry for entry in engine.store.entries() if entry.label.get("profile") == name
-    ]
-    try:
-        hops = plan_of(engine, options).calls
-    except ConfigurationError:
-        if not found:
-            raise
-        hops = ()
-    planned = [engine.store.read(hop.key) for hop in hops]
-    return [*found, *filter(None, planned)]
-
-
-def _of_device(engine: Engine, device: str) -> list[Entry]:
-    """Return what was got with a device's codes, and all that stands on it.
-
-    By the plans of today; by the labels of sessions that no plan leads to any more; and
-    by the keys that entries were got with.
-    """
-    keys: set[str] = set()
-    for plan in _plans(lambda _line: None):
-        serials = [call.mfa_serial for call in plan.calls]
-        if device in serials:
-            keys |= {call.key for call in plan.calls[serials.index(device) :]}
-    entries = list(engine.store.entries())
-    found = {
-        entry.key: entry
-        for entry in entries
-        if entry.key in keys
-        or (entry.label.get("kind"), entry.label.get("subject")) == ("session", device)
-    }
-    if not keys and not found:
-        raise ConfigurationError(
-            f"no profile names the MFA device {device}, and nothing is cached of it",
-            hint="sts-plugin status shows whose sessions there are",
-        )
-    new = list(found.values())
-    while new:
-        with_keys = {entry.document.get("AccessKeyId") for entry in new} - {None, ""}
-        new = [
-            entry
-            for entry in entries
-            if entry.key not in found and entry.label.get("caller") in with_keys
-        ]
-        found |= {entry.key: entry for entry in new}
-    return list(found.values())
