@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timing import Process
+from timing import CannotRun, Process
 
 from sts_plugin.sandbox import Sandbox
 
@@ -76,14 +76,17 @@ class Stage:
         return Process(words, self.environ, says='"SessionToken"')
 
     def warm(self, profile: str) -> Process:
-        """Return the same once its next runs are warm hits."""
+        """Return the same, warm from now on; raise CannotRun if nothing is kept."""
         process = self.ours(profile)
         process.output()
         time.sleep(
             max(0.0, self.config.stat().st_mtime + SETTLED_SECONDS - time.time())
         )
+        calls = self.sandbox.journal.count()
         for _ in range(3):
             process.output()
+            if self.sandbox.journal.count() > calls:  # each would wait for a code
+                raise CannotRun("nothing stays in the cache: is keyring installed?")
         return process
 
 
