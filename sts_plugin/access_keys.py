@@ -9,7 +9,6 @@ cache: that may be wiped. Never calls AWS.
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from sts_plugin import keychain
@@ -25,6 +24,7 @@ from sts_plugin.key_records import (
 )
 from sts_plugin.private import PrivateFolder
 from sts_plugin.settings import COMMAND_TIMEOUT_SECONDS
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ class AccessKeys:
         """Return the record of a profile; raise ConfigurationError without one."""
         if record := self.find(profile):
             return record
-        command = f"sts-plugin keys add --profile {shlex.quote(profile)}"
+        command = f"sts-plugin keys add {profile_option(profile)}"
         if self.has(profile):
             path = self.path(profile)
             raise ConfigurationError(

@@ -36,6 +36,7 @@ from sts_plugin.settings import (
 from sts_plugin.sources import load_source
 from sts_plugin.store import DiskStore
 from sts_plugin.sts import Sts
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -249,7 +250,7 @@ class Engine:
             raise CannotAsk(
                 f'the keys of profile "{plan.source.profile}" are in the OS keychain,'
                 " and this run asks nobody: it may be locked",
-                hint=f"run: sts-plugin login --profile {plan.profile}",
+                hint=f"run: sts-plugin login {profile_option(plan.profile)}",
             )
         return load_source(
             plan.source,

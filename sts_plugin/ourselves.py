@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.profiles import OWN_PREFIX
 from sts_plugin.source_kinds import source_kind
+from sts_plugin.words import profile_option, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +74,6 @@ def without_us(profile: Profile) -> Profile:
 
 
 def _words(process: Setting) -> list[str]:
-    from sts_plugin.words import split  # noqa: PLC0415 - few profiles have a process
-
     try:
         return split(process.value)
     except ValueError as error:
@@ -113,7 +112,7 @@ def named_profile(profile: Profile, process: Setting) -> str:
         raise ConfigurationError(
             f'{process.origin}: credential_process of profile "{profile.name}" runs'
             " sts-plugin without saying for which profile",
-            hint=f"add --profile {profile.name}",
+            hint=f"add {profile_option(profile.name)}",
         )
     if named[-1] == profile.name:
         raise ConfigurationError(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shlex
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from sts_plugin.model import Credentials, Endpoint, Secret
 from sts_plugin.quiet import quietly
 from sts_plugin.settings import RUN_SECONDS_MAX
 from sts_plugin.source_kinds import KEY_ID, SECRET, profile_source, static_keys
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,7 +129,7 @@ def _kept(
         raise ConfigurationError(
             f'the access key {hop.identity} of profile "{hop.profile}" is not in the'
             " OS keychain any more",
-            hint=f"sts-plugin keys add --replace --profile {shlex.quote(hop.profile)}",
+            hint=f"sts-plugin keys add --replace {profile_option(hop.profile)}",
         )
     profile = profiles.get(hop.profile)
     account_id = profile.plain("aws_account_id") if profile else None

@@ -18,6 +18,7 @@ from sts_plugin.errors import ConfigurationError
 from sts_plugin.ourselves import is_ours, leads_home, named_profile, own_target
 from sts_plugin.profiles import OWN_PREFIX, section_name
 from sts_plugin.source_kinds import kept_keys
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,9 +82,7 @@ SECOND: Final = "-mfa"
 
 def process_line(command: str, profile: str) -> str:
     """Return what ``credential_process`` says; ``command`` is quoted already."""
-    # "=" for a name that looks like an option.
-    between = "=" if profile.startswith("-") else " "
-    return f"{command} credential-process --profile{between}{shlex.quote(profile)}"
+    return f"{command} credential-process {profile_option(profile)}"
 
 
 def wrapped(

@@ -6,9 +6,7 @@ Only the config file is written, after its difference was shown and somebody sai
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +26,7 @@ from sts_plugin.mfa import printable
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, section_name
 from sts_plugin.unwrapping import unwrapped
+from sts_plugin.words import join, profile_option
 from sts_plugin.wrapping import (
     added,
     changed_plans,
@@ -273,8 +272,8 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
     show(f"{printable(file.path)} is written")
     if backup:
         tell(f"what it said before is in {backup}")
-    name = shlex.quote(work.names[-1])
-    tell(f"to see whose credentials it gives: sts-plugin whoami --profile {name}")
+    option = profile_option(work.names[-1])
+    tell(f"to see whose credentials it gives: sts-plugin whoami {option}")
     return 0
 
 
@@ -322,4 +321,4 @@ def _ourselves() -> str:
         return PROGRAM
     script = Path(sys.executable).with_name(PROGRAM)
     words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return join(words)

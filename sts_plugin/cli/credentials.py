@@ -24,6 +24,7 @@ from sts_plugin.errors import CacheUnusable, HumanNeeded
 from sts_plugin.records import Asked, remember
 from sts_plugin.settings import BACKGROUND_SECONDS_MAX
 from sts_plugin.watcher import Watcher
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     import argparse
@@ -102,7 +103,7 @@ def renew(options: argparse.Namespace) -> int:
         raise HumanNeeded(
             f'profile "{plan.profile}" is not renewed where nobody is: a person, a'
             " command or a keychain may have a part in it, or it has nothing to renew",
-            hint=f"run: sts-plugin login --profile {plan.profile}",
+            hint=f"run: sts-plugin login {profile_option(plan.profile)}",
         )
     until = engine.renew(plan).expiration
     assert until is not None  # it is what a call gives

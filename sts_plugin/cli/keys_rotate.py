@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from sts_plugin.cli.common import make_engine, show, tell
 from sts_plugin.cli.keys_kept import access_keys, lock, profile_of
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.rotation import Rotation
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +54,7 @@ def _user_plan(engine: Engine, profile: str) -> Plan:
             f" credentials are the {source.kind} ones of profile"
             f' "{source.profile}"',
             hint="write sts_plugin_keychain = yes below it, or rotate that one:"
-            f" --profile {shlex.quote(source.profile)}",
+            f" {profile_option(source.profile)}",
         )
     # IAM is asked by the user, not by the role that may stand behind it.
     session = itertools.takewhile(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from sts_plugin.cli.common import exit_code, show, tell
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.exit_codes import NOT_FOUND
 from sts_plugin.terminal import NoTerminal, open_terminal
+from sts_plugin.words import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ def _ourselves() -> str:
     """
     script = Path(sys.executable).with_name("sts-plugin")
     words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return join(words)
 
 
 def _has_terminal() -> bool:

@@ -24,6 +24,7 @@ from sts_plugin.errors import ConfigurationError
 from sts_plugin.overview import Served, name_and_account, served
 from sts_plugin.profiles import load_profiles
 from sts_plugin.settings import SESSION_ENDS_SOON_SECONDS
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     import argparse
@@ -101,7 +102,7 @@ def _warn_of_end(entry: Entry, now: datetime) -> None:
     if label.get("kind") == "session" and until - now < ending:
         tell(
             f"the MFA session of {label.get('subject')} ends in {left(until, now)}"
-            f" (run: sts-plugin login --profile {label.get('profile')})"
+            f" (run: sts-plugin login {profile_option(label.get('profile', ''))})"
         )
 
 

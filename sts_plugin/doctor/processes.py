@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sts_plugin.doctor.finding import Finding
 from sts_plugin.ourselves import is_ours, named_profiles, words
 from sts_plugin.profiles import CALLS
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,7 +131,7 @@ def _for_whom(
         " role of this profile counts for nothing",
         str(process.origin),
         profile.name,
-        f"write --profile {profile.name}, or remove the role keys",
+        f"write {profile_option(profile.name)}, or remove the role keys",
     )
 
 

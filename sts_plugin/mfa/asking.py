@@ -24,6 +24,7 @@ from sts_plugin.errors import (
 )
 from sts_plugin.keys import digest
 from sts_plugin.model import Secret
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -164,13 +165,14 @@ class Asking(Generic[T]):
 
     def _nobody(self, why: list[str]) -> CannotAsk:
         question = self.question
+        login = f"sts-plugin login {profile_option(question.profile)}"
         # A renewal in the background has nobody to ask to begin with.
         reasons = "; ".join(dict.fromkeys(why)) or "this run asks nobody"
         return CannotAsk(
             f'profile "{question.profile}" needs an MFA code of {question.device}, and'
             f" nobody can be asked for it: {reasons}",
-            hint=f"run: sts-plugin login --profile {question.profile} in a terminal"
-            " first, or set mfa_process, sts_plugin_totp_file or mfa_prompt",
+            hint=f"run: {login} in a terminal first, or set mfa_process,"
+            " sts_plugin_totp_file or mfa_prompt",
         )
 
 

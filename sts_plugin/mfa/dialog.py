@@ -13,6 +13,7 @@ from sts_plugin.mfa.display import has_display
 from sts_plugin.mfa.program import Broken, running
 from sts_plugin.mfa.shown import in_its_locale, text_for
 from sts_plugin.mfa.toolkits import SECONDS_VARIABLE, TEXT_VARIABLE, toolkits_for
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,5 +123,5 @@ def _error(kind: type[HumanNeeded], question: Question) -> HumanNeeded:
         return Declined(f"{asked} was cancelled")
     return NoAnswer(
         f"nobody answered {asked}",
-        hint=f"run: sts-plugin login --profile {question.profile}",
+        hint=f"run: sts-plugin login {profile_option(question.profile)}",
     )

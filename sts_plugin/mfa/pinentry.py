@@ -20,6 +20,7 @@ from sts_plugin.mfa.display import has_display
 from sts_plugin.mfa.gnupg import pinentry_path, terminal_name
 from sts_plugin.mfa.program import Broken, running
 from sts_plugin.terminal import NoTerminal, open_terminal
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,7 +91,7 @@ class PinentrySource:
             except TimeoutError:
                 raise NoAnswer(
                     f"nobody answered the pinentry for the {question.request}",
-                    hint=f"run: sts-plugin login --profile {question.profile}",
+                    hint=f"run: sts-plugin login {profile_option(question.profile)}",
                 ) from None
             except Broken as error:
                 raise CannotAsk(f"the pinentry cannot ask here: {error}") from None

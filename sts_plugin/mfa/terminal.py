@@ -15,6 +15,7 @@ from sts_plugin import settings
 from sts_plugin.errors import CannotAsk, Declined, NoAnswer
 from sts_plugin.locks import terminal_turn
 from sts_plugin.terminal import NoTerminal, open_terminal, read_hidden_line
+from sts_plugin.words import profile_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +63,7 @@ class TerminalSource:
             raise NoAnswer(
                 f"nobody typed an {question.request} within"
                 f" {time.monotonic() - began:.0f} seconds",
-                hint=f"run: sts-plugin login --profile {question.profile}",
+                hint=f"run: sts-plugin login {profile_option(question.profile)}",
             ) from None
         except EOFError:
             raise Declined(

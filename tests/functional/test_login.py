@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 
 import pytest
@@ -179,3 +181,19 @@ def test_status_warns_when_a_session_ends_soon(sandbox, terminal, program):
 
 def test_status_says_nothing_of_a_session_that_lasts(logged_in, program):
     assert program("status").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["-x", "my one", "it's", "$(touch x)"])
+def test_the_command_of_the_hint_works_whatever_a_profile_is_called(
+    sandbox, program, terminal, write_config, name
+):
+    config = (sandbox.folder / "config").read_text(encoding="utf-8")
+    write_config(config.replace("[profile audit]", f"[profile {shlex.quote(name)}]"))
+    done = program("credential-process", f"--profile={name}")
+    assert (done.returncode, done.stdout) == (4, "")
+    (command,) = re.findall(r"\(run: (.*) in a terminal first", done.stderr)
+    one = terminal(command)
+    one.answer(sandbox.code())
+    status, out, err = one.end()
+    assert (status, err) == (0, "")
+    assert f"{name}: " in out

@@ -66,7 +66,7 @@ TABLE = {
     "chain": "errors settings model profiles actions source_kinds ourselves",
     "mfa_settings": "errors model forms",
     "cache_settings": "forms mfa_settings",
-    "wrapping": "config_edits errors ourselves profiles source_kinds",
+    "wrapping": "config_edits errors ourselves profiles source_kinds words",
     "unwrapping": "config_edits errors ourselves profiles source_kinds wrapping",
     "plan": (
         "keys settings model tokens forms profiles endpoint actions rules"
@@ -88,7 +88,7 @@ TABLE = {
     "otpauth": "model",
     "enrolment": "keys model",
     "key_records": "keys model",
-    "access_keys": "errors settings folders private key_records keychain",
+    "access_keys": "errors settings folders private key_records keychain words",
     "keychain": "errors deadline settings model",
     "cache_key": "errors settings sealing keychain",
     "seeds": "errors settings folders private enrolment keychain",
@@ -98,23 +98,25 @@ TABLE = {
     "mfa.command": "errors settings commands",
     "mfa.descriptor": "errors deadline model",
     "mfa.totp": "errors settings folders model private otpauth mfa.descriptor",
-    "mfa.terminal": "errors settings terminal locks",
+    "mfa.terminal": "errors settings terminal locks words",
     "mfa.program": "errors settings commands job_control",
     "mfa.shown": "widths",
     "mfa.display": "",
     "mfa.toolkits": "errors",
-    "mfa.dialog": "errors settings mfa.program mfa.shown mfa.display mfa.toolkits",
+    "mfa.dialog": (
+        "errors settings mfa.program mfa.shown mfa.display mfa.toolkits words"
+    ),
     "mfa.assuan": "mfa mfa.program",
     "mfa.conversation": "errors widths mfa mfa.program mfa.shown mfa.assuan",
     "mfa.gnupg": "errors files terminal tty_device",
     "mfa.pinentry": (
         "errors settings terminal locks job_control mfa.program mfa.display"
-        " mfa.conversation mfa.gnupg"
+        " mfa.conversation mfa.gnupg words"
     ),
     "mfa.ways": (
         "seeds mfa.variable mfa.command mfa.totp mfa.terminal mfa.dialog mfa.pinentry"
     ),
-    "mfa.asking": "errors keys settings model",
+    "mfa.asking": "errors keys settings model words",
     "proofs": "errors files saml settings model tokens guard commands forms",
     "quiet": "",
     "skew": "settings",
@@ -129,7 +131,7 @@ TABLE = {
     "iam": "errors settings model botocore_session refusals retries aws",
     "sources": (
         "errors deadline folders settings model guard botocore_session access_keys"
-        " source_kinds document quiet"
+        " source_kinds document quiet words"
     ),
     "calling": "errors keys settings model rules mfa mfa.asking",
     "resolve": "errors settings model limits document store backoff turns calling",
@@ -143,7 +145,7 @@ TABLE = {
     "doctor": "",
     "doctor.finding": "",
     "doctor.spelling": "known_keys profiles",
-    "doctor.processes": "doctor.finding ourselves profiles",
+    "doctor.processes": "doctor.finding ourselves profiles words",
     "doctor.profiles": (
         "doctor.finding doctor.processes doctor.spelling ourselves profiles"
     ),
@@ -164,7 +166,7 @@ TABLE = {
     "engine": (
         "errors settings guard document profiles endpoint botocore_session direct plan"
         " store memory cache sealing cache_key mfa.command mfa.variable mfa.ways proofs"
-        " sts iam sources resolve"
+        " sts iam sources resolve words"
     ),
     "background": "forms mfa_settings warm",
     "records": "folders profiles access_keys engine warm",
@@ -200,12 +202,12 @@ TABLE = {
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
     "cli.diffs": "addresses",
-    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
+    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.* words",
     "cli.configure": (
         "config_edits errors mfa overview profiles unwrapping wrapping cli.common"
         " cli.confirm"
         " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
-        " cli.explain cli.look"
+        " cli.explain cli.look words"
     ),
     "cli.configure_answers": (
         "errors limits settings source_kinds cli.common cli.progress"
@@ -239,7 +241,9 @@ TABLE = {
     ),
     "cli.doctor": "doctor.* cli.common cli.look cli.progress",
     "cli.listing": "document overview profiles cli.common cli.look",
-    "cli.status": ("errors document overview profiles settings cli.common cli.look"),
+    "cli.status": (
+        "errors document overview profiles settings cli.common cli.look words"
+    ),
     "cli.keys": "cli.common cli.discreet cli.keys_add cli.keys_kept cli.keys_rotate",
     "cli.keys_add": (
         "errors model terminal keychain access_keys key_records key_files profiles mfa"
@@ -249,7 +253,7 @@ TABLE = {
         "errors folders access_keys profiles source_kinds document engine cli.common"
         " cli.confirm cli.look"
     ),
-    "cli.keys_rotate": "errors rotation cli.common cli.keys_kept",
+    "cli.keys_rotate": "errors rotation cli.common cli.keys_kept words",
     "cli.mfa": "cli.common cli.discreet cli.mfa_add cli.mfa_kept",
     "cli.mfa_add": (
         "errors model terminal otpauth keychain seeds qr cli.watcher cli.common"
@@ -263,7 +267,7 @@ TABLE = {
         " cli.mfa_device"
     ),
     "cli.credentials": (
-        "errors watcher settings document background records cli.common"
+        "errors watcher settings document background records cli.common words"
     ),
     "cli.*": "errors document engine exit_codes cli.* .",
     "sandbox.*": "sandbox.*",
