@@ -125,6 +125,7 @@ def _session(profiles: Profiles, names: list[str]) -> PromptSession[str]:
         complete_in_thread=True,
         complete_while_typing=True,
         key_bindings=keys,
+        enable_suspend=True,  # Ctrl-Z, as everywhere
         reserve_space_for_menu=ROWS,
         erase_when_done=True,
         input=create_input(always_prefer_tty=True),

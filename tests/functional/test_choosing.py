@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 from tmux import MISSING, Tmux
@@ -67,6 +68,24 @@ def test_whoever_wants_none_gets_out(screen, sandbox, key, said, code):
     assert sandbox.journal.calls() == ()
     one.line("stty -a | grep -c ' echo '; echo asked $?")  # as it was
     assert "\n1\nasked 0" in one.wait("asked 0")
+
+
+def test_ctrl_z_stops_it_and_fg_goes_on(screen, tmp_path):
+    one = screen()
+    one.line(f"sts-plugin explain >{tmp_path}/out; echo ended $?")
+    one.wait(LIST)
+    one.press("C-z")
+    # 128 + SIGTSTP: the shell has the terminal, in the modes that it knows.
+    assert "Profile:" not in one.wait(f"ended {128 + signal.SIGTSTP}")
+    one.line("stty -a | grep -c ' echo '; echo asked $?")
+    assert "\n1\nasked 0" in one.wait("asked 0")
+    one.line("fg; echo over $?")
+    one.wait(LIST)
+    one.type("audit")
+    one.wait("Profile: audit")
+    one.press("Enter")
+    one.wait("over 0")
+    assert (tmp_path / "out").read_text().startswith("audit\n")
 
 
 def test_nobody_is_waited_for_longer_than_at_a_prompt(screen):
