@@ -6,61 +6,41 @@ Only the config file is written, after its difference was shown and somebody sai
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import cache_of, make_engine, show, tell
-from sts_plugin.cli.configure_answers import answers, given
+from sts_plugin.cli.common import add_output, cache_of, make_engine, show, tell
+from sts_plugin.cli.configure_answers import given
 from sts_plugin.cli.configure_ask import ANSWER_SECONDS, asking
 from sts_plugin.cli.configure_file import ConfigFile
+from sts_plugin.cli.configure_told import (
+    Change,
+    show_difference,
+    tell_left,
+    tell_result,
+    what,
+)
+from sts_plugin.cli.configure_work import work_out
 from sts_plugin.cli.confirm import confirm
-from sts_plugin.cli.diffs import unified
 from sts_plugin.cli.explain import plan_lines
 from sts_plugin.cli.look import Look
 from sts_plugin.config_edits import edited
 from sts_plugin.errors import ConfigurationError
-from sts_plugin.mfa import printable
 from sts_plugin.overview import summaries
-from sts_plugin.profiles import load_profiles, section_name
-from sts_plugin.unwrapping import unwrapped
-from sts_plugin.words import join, profile_option
+from sts_plugin.profiles import load_profiles
 from sts_plugin.wrapping import (
-    added,
     changed_plans,
-    needless,
     refuse_bypass,
     refuse_override,
-    targets,
-    updated,
-    with_device,
-    wrapped,
 )
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
 
     from sts_plugin.cli.common import Subparsers
-    from sts_plugin.cli.configure_ask import Asker
-    from sts_plugin.config_edits import Edit, NewSection
-    from sts_plugin.overview import Summary
+    from sts_plugin.cli.configure_work import Work
     from sts_plugin.profiles import Profiles
 
 __all__ = ["add", "configure"]
-
-LEFT_MAX: Final = 20
-"""As many profiles that are left alone are told one by one."""
-
-PROGRAM: Final = "sts-plugin"
-
-NOTHING: Final = ("none", "ambient")
-"""Kinds of profiles that have no credentials of their own."""
-
-USERS: Final = ("static", "session")
-"""Kinds of profiles that give a user's keys, or the MFA session of them."""
 
 
 def add(commands: Subparsers) -> None:
@@ -107,26 +87,8 @@ def add(commands: Subparsers) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be written, no more"
     )
+    add_output(parser)
     parser.set_defaults(command=configure)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """The edits to make, and what was left alone: a line each.
-
-    ``before`` is what every profile gives now, where that is to stay. ``said`` is what
-    the one profile is to say, by plain key.
-    """
-
-    edits: tuple[Edit | NewSection, ...] = ()
-    left: tuple[str, ...] = ()
-    before: tuple[Summary, ...] = ()
-    said: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def names(self) -> list[str]:
-        """The profiles that are edited or added."""
-        return [section_name(one.header)[1] for one in self.edits]
 
 
 def configure(options: argparse.Namespace) -> int:
@@ -137,131 +99,46 @@ def configure(options: argparse.Namespace) -> int:
             "--all and --unwrap change how profiles are reached, not what they say",
             hint="leave out what the profile is to say",
         )
+    silent = options.yes or options.dry_run
+    if options.output == "json" and not silent:
+        raise ConfigurationError(
+            "with --output json nothing is shown before it is written",
+            hint="add --dry-run to look at it, or --yes",
+        )
     file = ConfigFile.read(os.environ)
-    if options.yes or options.dry_run:
-        work = _work(options, file, said, None)
+    if silent:
+        work = work_out(options, file, said, None)
     else:
         with asking("add --yes, or --dry-run to look at it before") as asker:
-            work = _work(options, file, said, asker)
-    for line in work.left[:LEFT_MAX]:
-        tell(f"left alone: {line}")
-    if len(work.left) > LEFT_MAX:
-        tell(f"left alone: {len(work.left) - LEFT_MAX} more")
+            work = work_out(options, file, said, asker)
+    as_json = options.output == "json"
+    if not as_json:
+        tell_left(work.left)
     if not work.edits:
-        show("nothing to do")
+        nothing = Change(file.path, left=work.left)
+        show(nothing.as_json(written=False) if as_json else "nothing to do")
         return 0
     return _carry_out(options, file, work)
-
-
-def _work(
-    options: argparse.Namespace,
-    file: ConfigFile,
-    said: dict[str, str],
-    asker: Asker | None,
-) -> Work:
-    profiles = load_profiles(os.environ, config=file.text)
-    if options.all:
-        return _every(profiles, file, unwrap=options.unwrap)
-    if options.profile is None:
-        options.profile = _chosen() or _name(asker, profiles)
-    name: str = options.profile
-    if name in profiles or options.unwrap:
-        return _there(options, file, profiles, said, asker)
-    new = answers(options, profiles, make_engine(), asker)
-    return Work((added(name, new, _ourselves()),), said=new)
-
-
-def _there(
-    options: argparse.Namespace,
-    file: ConfigFile,
-    profiles: Profiles,
-    said: dict[str, str],
-    asker: Asker | None,
-) -> Work:
-    """Return what becomes of a profile that there is."""
-    profile, command = profiles[options.profile], _ourselves()
-    [one] = summaries(profiles, os.environ, [profile.name])
-    nothing = one.kind in NOTHING and not (said or options.unwrap)
-    if asker and nothing:
-        # It is there, and has no credentials yet.
-        said = answers(options, profiles, make_engine(), asker)
-    if said and said.keys() <= {"mfa_serial", "region"} and _is_user(one):
-        edits = with_device(profile, profiles, file.sections, said, command)
-        return Work(tuple(edits), said=said)
-    if said:
-        edit: Edit | NewSection | None = updated(profile, file.sections, said, command)
-        return Work((edit,) if edit else (), said=said)
-    if options.unwrap:
-        edit, why = unwrapped(one, file.sections), ""
-    else:
-        edit, why = wrapped(one, profiles, file.sections, command), needless(one)
-    left = (f"{why}; for a role: --role-arn, --source-profile",) if why else ()
-    before = tuple(summaries(profiles, os.environ)) if edit else ()
-    return Work((edit,) if edit else (), left, before)
-
-
-def _is_user(one: Summary) -> bool:
-    """Whether a profile is a user's, and stays one: it asks for no role."""
-    plan = one.plan
-    return plan is not None and plan.source.long_term and one.kind in USERS
-
-
-def _chosen() -> str:
-    named = map(os.environ.get, ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"))
-    return next(filter(None, named), "")
-
-
-def _name(asker: Asker | None, profiles: Profiles) -> str:
-    if asker is None:
-        raise ConfigurationError("no profile is named", hint="--profile NAME, or --all")
-
-    def wrong(answer: str) -> str:
-        return "" if answer else "a name is needed: of a new profile, or to wrap one"
-
-    asker.say(f"A new profile, or one of the {len(profiles.profiles)} that there are.")
-    return asker.text("Profile", wrong=wrong)
-
-
-def _every(profiles: Profiles, file: ConfigFile, *, unwrap: bool) -> Work:
-    """Wrap all profiles that need it, or unwrap all; say which could not be."""
-    command, elsewhere = _ourselves(), targets(profiles)
-    edits, left = [], []
-    before = tuple(summaries(profiles, os.environ))
-    for one in before:
-        if not unwrap and one.kind != "session" and one.name in elsewhere:
-            continue  # it is plain on purpose
-        try:
-            if unwrap:
-                edit: Edit | NewSection | None = unwrapped(one, file.sections)
-            else:
-                edit = wrapped(one, profiles, file.sections, command)
-        except ConfigurationError as error:
-            left.append(f"{one.name}: {error.message}")
-            continue
-        if edit:
-            edits.append(edit)
-    return Work(tuple(edits), tuple(left), before)
 
 
 def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int:
     result = edited(file.text, file.path, work.edits)
     after = load_profiles(os.environ, config=result.text)
     _judge(file.path, work, after, options.profile)
-    look = Look.of()
-    show("\n".join(unified(file.path, result.pairs, look)))
-    if not options.all:
-        engine = make_engine()
-        [one] = summaries(after, os.environ, work.names[-1:])
-        if one.plan:
-            show("\n".join(["", *plan_lines(engine, one.plan, look)]))
-    for name in _dependants(file, work, after)[:LEFT_MAX]:
-        tell(f'profile "{name}" goes through it, and changes with it')
+    dependants = _dependants(file, work, after)
+    change = Change(file.path, result.pairs, work.names, work.left, dependants)
+    as_json = options.output == "json"
+    if not as_json:
+        _show(change, after, whole=options.all)
     if options.dry_run:
-        tell("nothing is written: --dry-run")
+        if as_json:
+            show(change.as_json(written=False))
+        else:
+            tell("nothing is written: --dry-run")
         return 0
     if not options.yes:
         confirm(
-            f"That is for {_what(work.names)} in {file.path}.",
+            f"That is for {what(work.names)} in {file.path}.",
             verb="write",
             what="config file",
             option="--yes",
@@ -269,12 +146,22 @@ def _carry_out(options: argparse.Namespace, file: ConfigFile, work: Work) -> int
         )
     with cache_of(make_engine()).lock(f"config file {file.file.target}"):
         backup = file.write(result.text)
-    show(f"{printable(file.path)} is written")
-    if backup:
-        tell(f"what it said before is in {backup}")
-    option = profile_option(work.names[-1])
-    tell(f"to see whose credentials it gives: sts-plugin whoami {option}")
+    if as_json:
+        show(change.as_json(written=True, backup=backup))
+    else:
+        tell_result(change, backup)
     return 0
+
+
+def _show(change: Change, after: Profiles, *, whole: bool) -> None:
+    """Show the difference, and what the last profile is to be, if it is about one."""
+    look = Look.of()
+    plan: list[str] = []
+    if not whole:
+        [one] = summaries(after, os.environ, change.profiles[-1:])
+        if one.plan:
+            plan = list(plan_lines(make_engine(), one.plan, look))
+    show_difference(change, plan, look)
 
 
 def _dependants(file: ConfigFile, work: Work, after: Profiles) -> list[str]:
@@ -285,10 +172,6 @@ def _dependants(file: ConfigFile, work: Work, after: Profiles) -> list[str]:
     found = {one.name: one for one in summaries(after, os.environ)}
     changed = changed_plans(list(before), found)
     return [name for name in changed if name not in work.names]
-
-
-def _what(names: Sequence[str]) -> str:
-    return f"profile {names[0]}" if len(names) == 1 else f"{len(names)} profiles"
 
 
 def _judge(path: str, work: Work, after: Profiles, name: str) -> None:
@@ -310,15 +193,3 @@ def _judge(path: str, work: Work, after: Profiles, name: str) -> None:
             " else than now",
             hint="see docs/migrate.md, and make the change by hand",
         )
-
-
-def _ourselves() -> str:
-    """Return the command that SDKs are to run, quoted for their shells.
-
-    No double quote at its beginning: see docs/sdks.md.
-    """
-    if shutil.which(PROGRAM):
-        return PROGRAM
-    script = Path(sys.executable).with_name(PROGRAM)
-    words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
-    return join(words)

@@ -604,6 +604,51 @@ def test_a_dry_run_shows_it_and_writes_nothing(config, configure):
     assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_json_tells_the_same(config, configure):
+    config.write_text(
+        f"[profile bad]\nrole_arn = {BATCH}\nlogin_session = x\n"
+        f"source_profile = alice\n{PLAIN}"
+    )
+    text = configure("--all", "--dry-run")
+    done = configure("--all", "--dry-run", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told["diff"] == text.stdout
+    assert [f"sts-plugin: left alone: {one}" for one in told["left"]] == [
+        line for line in text.stderr.splitlines() if "left alone" in line
+    ]
+    assert told["profiles"] == ["audit", "batch"]
+    assert (told["path"], told["written"]) == (str(config), False)
+    done = configure("--all", "--yes", "--output", "json")
+    written = json.loads(done.stdout)
+    [backup] = backups(config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert written == told | {"written": True, "backup": str(backup)}
+    again = json.loads(configure("--all", "--yes", "--json").stdout)
+    assert again == told | {"profiles": [], "diff": ""}
+
+
+def test_json_says_who_changes_with_it(configure):
+    done = configure("--dry-run", "--json", "--profile", "jump", "--role-arn", AUDIT)
+    assert json.loads(done.stdout)["dependants"] == ["prod-admin"]
+
+
+def test_json_hides_secrets_as_well(config, configure):
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    profile = f"[profile x]\naws_secret_access_key = {secret}\n[profile audit]"
+    config.write_text(PLAIN.replace("[profile audit]", profile))
+    done = configure("--all", "--dry-run", "--json")
+    assert "aws_secret_access_key = ***" in json.loads(done.stdout)["diff"]
+    assert secret not in done.stdout
+
+
+def test_json_is_not_for_who_is_asked(config, ask):
+    status, out, err = ask("--profile batch --json").end()
+    assert (status, out) == (3, "")
+    assert "add --dry-run to look at it, or --yes" in err
+    assert left_as_it_was(config)
+
+
 def test_the_difference_can_be_applied_by_patch(config, configure, tmp_path):
     done = configure("--all", "--dry-run")
     again = tmp_path / "again"

@@ -16,6 +16,11 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas.json"
 # How each is run so that there is something to print.
 RUNS = {
     "credential-process": "credential-process --profile prod-admin",
+    "configure": (
+        "configure --dry-run --json --profile new --source-profile bob"
+        " --region us-east-1 --mfa-serial none"
+        " --role-arn arn:aws:iam::222222222222:role/Batch"
+    ),
     "list": "list --json",
     "status": "status --json",
     "explain": "explain --profile prod-admin --json",

@@ -204,11 +204,15 @@ TABLE = {
     "cli.diffs": "addresses",
     "cli.sandbox": "errors exit_codes terminal cli.common sandbox.* words",
     "cli.configure": (
-        "config_edits errors mfa overview profiles unwrapping wrapping cli.common"
-        " cli.confirm"
-        " cli.configure_answers cli.configure_ask cli.configure_file cli.diffs"
-        " cli.explain cli.look words"
+        "config_edits errors overview profiles wrapping cli.common"
+        " cli.configure_answers cli.configure_ask cli.configure_file"
+        " cli.configure_told cli.configure_work cli.confirm cli.explain cli.look"
     ),
+    "cli.configure_work": (
+        "errors overview profiles unwrapping words wrapping cli.common"
+        " cli.configure_answers"
+    ),
+    "cli.configure_told": "mfa words cli.common cli.diffs cli.look",
     "cli.configure_answers": (
         "errors limits settings source_kinds cli.common cli.progress"
     ),
@@ -349,6 +353,10 @@ TYPES = {
     "cli.configure_answers": "model profiles engine cli.configure_ask",
     "cli.configure_ask": "device",
     "cli.configure_file": "ini",
+    "cli.configure_told": "config_edits",
+    "cli.configure_work": (
+        "config_edits overview profiles cli.configure_ask cli.configure_file"
+    ),
     "unwrapping": "ini model overview",
     "wrapping": "ini model overview",
     "cli.login": "model",

@@ -21,6 +21,7 @@ import pytest
 import sts_plugin
 from sts_plugin.aws_files import AwsFile
 from sts_plugin.cli.configure_file import ConfigFile
+from sts_plugin.cli.configure_told import Change
 from sts_plugin.config_edits import Edited
 from sts_plugin.doctor.examine import Machine
 from sts_plugin.enrolment import Enrolled, Record
@@ -54,6 +55,7 @@ PLAIN = {
     "AwsCli": "path version botocore",
     "Call": "action profile key origin settings proof lower_duration",
     "Chain": "source links selected",
+    "Change": "path profiles left dependants",
     "CodeSettings": "process totp_file prompt ways",
     "ConfigFile": "path file sections",
     "Credentials": "access_key_id expiration account_id",
@@ -126,6 +128,7 @@ HIDDEN = {
     "Asked": "environ",
     "AwsFile": "data",
     "Call": "arguments",
+    "Change": "pairs",
     "ConfigFile": "text",
     "Edited": "text pairs",
     "Entry": "document",
@@ -190,6 +193,7 @@ def aws_file():
 HOLDERS = {
     "Asked": lambda: Asked((), {"AWS_SECRET_ACCESS_KEY": CANARY}, {}, 0),
     "AwsFile": aws_file,
+    "Change": lambda: Change("config", [(CANARY, CANARY)]),
     "ConfigFile": lambda: ConfigFile("config", aws_file(), CANARY, {}),
     "Edited": lambda: Edited(CANARY, ((None, CANARY),)),
     "Secret": lambda: Secret(CANARY),
