@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from sts_plugin import warm
-from sts_plugin.access_keys import AccessKeys
 from sts_plugin.engine import MACHINE_KINDS
 from sts_plugin.folders import data_folder
 from sts_plugin.profiles import paths
@@ -133,6 +132,8 @@ def _named(asked: Asked, plan: Plan) -> Iterator[str | None]:
         elif proof.how == "given":
             yield None
     if plan.source.kind == "keychain":
+        from sts_plugin.access_keys import AccessKeys  # noqa: PLC0415 - few keep keys there
+
         records = AccessKeys(data_folder(asked.environ))
         yield str(records.path(plan.source.profile))
     for call in plan.calls:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sts_plugin.access_keys import AccessKeys
 from sts_plugin.actions import SAML, WEB_IDENTITY, proof_of
 from sts_plugin.errors import ConfigurationError, NothingHere
 from sts_plugin.folders import data_folder
@@ -206,6 +205,8 @@ def web_identity_in_environment(
 
 def _kept(profile: Profile, environ: Mapping[str, str]) -> SourceHop:
     """Return the source that the keys in the keychain are; raise without a record."""
+    from sts_plugin.access_keys import AccessKeys  # noqa: PLC0415 - few keep keys there
+
     setting = kept_keys(profile)
     assert setting is not None  # it is what made the source this kind
     try:

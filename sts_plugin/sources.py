@@ -17,7 +17,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sts_plugin.access_keys import AccessKeys
 from sts_plugin.botocore_session import make_session
 from sts_plugin.deadline import within
 from sts_plugin.document import parse_timestamp
@@ -120,6 +119,8 @@ def _static(hop: SourceHop, profiles: Profiles) -> Credentials:
 def _kept(
     hop: SourceHop, profiles: Profiles, environ: Mapping[str, str]
 ) -> Credentials:
+    from sts_plugin.access_keys import AccessKeys  # noqa: PLC0415 - few keep keys there
+
     keys = AccessKeys(data_folder(environ))
     key = keys.key(hop.profile, hop.identity)
     # Looked at last: a rotation puts another key in its place, and forgets this one.

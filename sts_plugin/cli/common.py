@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from sts_plugin.cache import Cache
@@ -14,6 +15,7 @@ from sts_plugin.errors import CacheUnusable, StsPluginError
 from sts_plugin.exit_codes import SIGNALLED
 from sts_plugin.memory import MemoryStore
 from sts_plugin.mfa import printable
+from sts_plugin.words import join
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +38,7 @@ __all__ = [
     "plan_of",
     "show",
     "tell",
+    "this_program",
 ]
 
 if TYPE_CHECKING:
@@ -144,6 +147,17 @@ def make_engine(
     watcher = watcher or TerminalWatcher(tell)
     environ = os.environ if environ is None else environ
     return Engine(environ, watcher=watcher, alone=True)
+
+
+def this_program() -> str:
+    """Return a command line for this very program, wherever it is run from.
+
+    No double quote at its beginning: some Go SDKs (v1 1.44, v2 1.17) drop whatever
+    comes after the next one (docs/sdks.md).
+    """
+    script = Path(sys.executable).with_name("sts-plugin")
+    words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
+    return join(words)
 
 
 def cache_of(engine: Engine) -> Cache:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sts_plugin.cli.common import make_engine
+from sts_plugin.cli.common import make_engine, this_program
 from sts_plugin.cli.configure_answers import answers
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.overview import summaries
 from sts_plugin.profiles import load_profiles, section_name
 from sts_plugin.unwrapping import unwrapped
-from sts_plugin.words import join
 from sts_plugin.wrapping import (
     added,
     needless,
@@ -164,12 +161,5 @@ def _every(profiles: Profiles, file: ConfigFile, *, unwrap: bool) -> Work:
 
 
 def _ourselves() -> str:
-    """Return the command that SDKs are to run, quoted for their shells.
-
-    No double quote at its beginning: see docs/sdks.md.
-    """
-    if shutil.which(PROGRAM):
-        return PROGRAM
-    script = Path(sys.executable).with_name(PROGRAM)
-    words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
-    return join(words)
+    """Return the command that SDKs are to run, quoted for their shells."""
+    return PROGRAM if shutil.which(PROGRAM) else this_program()

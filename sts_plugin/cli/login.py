@@ -109,23 +109,19 @@ def login(options: argparse.Namespace) -> int:
     wanted = [_lasting(plan, options.seconds) for plan in wanted]
     got = _Got()
     failed = 0
-    try:
-        for plan in wanted:
-            try:
-                credentials = engine.login(plan, if_needed=options.if_needed)
-            except StsPluginError as error:
-                if not options.all:
-                    raise
-                # The next device is another one: what was wrong here need not be there.
-                tell(error.line)
-                failed = failed or error.exit_code
-                continue
-            until = None if options.all else (plan.profile, credentials.expiration)
-            got.add(_sessions(engine, plan, last=options.all), until)
-    except (StsPluginError, KeyboardInterrupt):
-        # Of all that was asked for it is a part, but it is there.
-        got.tell()
-        raise
+    for plan in wanted:
+        try:
+            credentials = engine.login(plan, if_needed=options.if_needed)
+        except (StsPluginError, KeyboardInterrupt) as error:
+            if not options.all or isinstance(error, KeyboardInterrupt):
+                got.tell()
+                raise
+            # The next device is another one: what was wrong here need not be there.
+            tell(error.line)
+            failed = failed or error.exit_code
+            continue
+        until = None if options.all else (plan.profile, credentials.expiration)
+        got.add(_sessions(engine, plan, last=options.all), until)
     if failed:
         got.tell()
         return failed
@@ -162,7 +158,7 @@ class _Got:
             self._profiles[name] = timestamp(until) if until else None
 
     def tell(self) -> None:
-        """Say on stderr what was got, where that is not all that was asked for."""
+        """Say on stderr what was got: a part of what was asked for, but it is there."""
         for line in self.lines:
             tell(line)
 

@@ -16,11 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_plugin.cli.common import exit_code, show, tell
+from sts_plugin.cli.common import exit_code, show, tell, this_program
 from sts_plugin.errors import ConfigurationError
 from sts_plugin.exit_codes import NOT_FOUND
 from sts_plugin.terminal import NoTerminal, open_terminal
-from sts_plugin.words import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +72,7 @@ def sandbox(options: argparse.Namespace) -> int:
     asked = not options.yes and (bool(program) or _has_terminal())
     with (
         tempfile.TemporaryDirectory(prefix="sts-plugin-sandbox-") as folder,
-        Sandbox(Path(folder), command=_ourselves(), totp_file=not asked) as running,
+        Sandbox(Path(folder), command=this_program(), totp_file=not asked) as running,
     ):
         if program:
             return _run(program, running.environ(), codes=asked)
@@ -96,17 +95,6 @@ def _print_code() -> int:
         ) from None
     show(code)
     return 0
-
-
-def _ourselves() -> str:
-    """Return a command line for this very program, wherever it is called from.
-
-    No double quote at its beginning: some Go SDKs (v1 1.44, v2 1.17) drop whatever
-    comes after the next one.
-    """
-    script = Path(sys.executable).with_name("sts-plugin")
-    words = [str(script)] if script.exists() else [sys.executable, "-m", "sts_plugin"]
-    return join(words)
 
 
 def _has_terminal() -> bool:

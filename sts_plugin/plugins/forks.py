@@ -34,6 +34,7 @@ LATE: Final = (
     "platform",
     "platformdirs",
     "pyotp",
+    "sts_plugin.access_keys",
     "sts_plugin.drawing",
     "sts_plugin.mfa.command",
     "sts_plugin.mfa.dialog",

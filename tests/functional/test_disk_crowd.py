@@ -33,7 +33,7 @@ def crowd(cache, writers, readers, seconds):
 
 def test_no_reader_meets_a_torn_or_a_missing_entry(tmp_path):
     written, read = crowd(tmp_path / "cache", 1, 2, 2)
-    assert sum(written) > 1  # each waits for a disk that may have much else to do
+    assert sum(written) > 20
     assert sum(read) > 50
 
 

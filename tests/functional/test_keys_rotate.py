@@ -11,6 +11,7 @@ import time
 
 import pytest
 from cloud import Moto
+from herd import await_that
 from keys_tools import Bench
 
 STEPS = [
@@ -59,6 +60,8 @@ def test_a_device_is_asked_for_and_its_session_signs(bench):
         f"mfa_serial = {serial}\n"
     )
     # The code of the step before: the key's own session will want that of this step.
+    # It is good until this step ends, which must not be now.
+    await_that(lambda: time.time() % 30 < 20)
     bench.environ["STS_PLUGIN_MFA_CODE"] = bench.sandbox.code(at=time.time() - 30)
     assert bench.document()["SessionToken"]
     del bench.environ["STS_PLUGIN_MFA_CODE"]

@@ -198,19 +198,18 @@ TABLE = {
     "cli.completion": "cli.common",
     "cli.progress": "settings drawing terminal mfa",
     "cli.watcher": "watcher settings drawing terminal locks mfa cli.progress",
-    "cli.common": "errors exit_codes memory cache mfa engine cli.watcher",
+    "cli.common": "errors exit_codes memory cache mfa engine words cli.watcher",
     "cli.confirm": "errors settings terminal mfa",
     "cli.discreet": "",
     "cli.diffs": "addresses",
-    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.* words",
+    "cli.sandbox": "errors exit_codes terminal cli.common sandbox.*",
     "cli.configure": (
         "config_edits errors overview profiles wrapping cli.common"
         " cli.configure_answers cli.configure_ask cli.configure_file"
         " cli.configure_told cli.configure_work cli.confirm cli.explain cli.look"
     ),
     "cli.configure_work": (
-        "errors overview profiles unwrapping words wrapping cli.common"
-        " cli.configure_answers"
+        "errors overview profiles unwrapping wrapping cli.common cli.configure_answers"
     ),
     "cli.configure_told": "mfa words cli.common cli.diffs cli.look",
     "cli.configure_answers": (
